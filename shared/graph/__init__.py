@@ -1,0 +1,1 @@
+"""Station Graph: the language kinds speak (steps), and the client that speaks it to Microsoft."""

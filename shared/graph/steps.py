@@ -1,0 +1,176 @@
+"""The language of kinds: the requests they yield and the replies they receive. Pure.
+
+A kind's act is a generator: `reply = yield get("/users/x/photo")`. The walker sends what is yielded; throttling,
+batching, retries, tokens, streaming of big bytes and crash injection exist once, there. A reply with an error status
+comes back as a reply when a retry can't change it (400, 403, 404, 409 ...); the kind reads it or lets `reply.json`
+raise `Refused`, which makes that one item lost, never its page.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+from urllib.parse import quote
+
+from shared.model import Json, Part
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request. `path` is relative to the version root ("/users/..."), or an absolute URL that Graph handed us.
+
+    `units`: SharePoint resource units it costs (0: not SharePoint). `batchable`: small answer, may ride in a $batch.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Json | bytes | None = None
+    batchable: bool = False
+    units: int = 0
+
+    @property
+    def reads(self) -> bool:
+        return self.method in ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Step):
+    """Download bytes of unbounded size: the walker streams them into the vault; `reply.part` tells what came.
+
+    Small bytes come back in `reply.body` instead (the capture then carries them into the page).
+    `fresh_url`: the path answers with a redirect, or with JSON whose `@microsoft.graph.downloadUrl` is to be read from
+    the bytes' own pre-authenticated host; asked again when the URL expires in mid-transfer. `size` / `quick_xor`: what the
+    service says the bytes are, checked when given. `resume_key`: names the content, so that a later attempt resumes
+    after the chunks that are in the vault already.
+    """
+
+    fresh_url: bool = False
+    size: int | None = None
+    quick_xor: str | None = None
+    resume_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Step):
+    """Send a kept part to an upload session's pre-authenticated URL in fragments (no Authorization header goes there)."""
+
+    part: Part | None = None
+    fragment_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Step):
+    """Several steps whose order does not matter; answered by a reply whose `parts` line up with them."""
+
+    steps: tuple[Step, ...] = ()
+
+
+class Refused(Exception):
+    """A reply with an error status where its content was needed. Tells method, shape and Graph's code, no content."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"Graph answered {reply.status} {reply.code}".strip())
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    part: Part | None = None
+    parts: tuple[Reply, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def found(self) -> bool:
+        return self.status not in (404, 410)
+
+    @property
+    def json(self) -> Json:
+        """The JSON object of a successful reply; `Refused` for an error status."""
+        if not self.ok:
+            raise Refused(self)
+        loaded = jsonlib.loads(self.body)
+        if not isinstance(loaded, dict):
+            raise Refused(self)
+        return loaded
+
+    @property
+    def values(self) -> list[Json]:
+        """The `value` list of a collection."""
+        return list(self.json["value"])
+
+    @property
+    def code(self) -> str:
+        """Graph's deepest error code, "" when there is none (Graph docs: errors: branch on codes, not on messages)."""
+        try:
+            error = jsonlib.loads(self.body).get("error", {})
+        except (ValueError, AttributeError):
+            return ""
+        code = ""
+        while isinstance(error, dict):
+            code = error.get("code") or code
+            error = error.get("innerError") or error.get("innererror")
+        return str(code)
+
+    def says(self, *codes: str) -> bool:
+        """Whether any level of the error carries one of these codes; case differs by endpoint, so it is folded."""
+        try:
+            error = jsonlib.loads(self.body).get("error", {})
+        except (ValueError, AttributeError):
+            return False
+        wanted = {c.lower() for c in codes}
+        while isinstance(error, dict):
+            if str(error.get("code", "")).lower() in wanted:
+                return True
+            error = error.get("innerError") or error.get("innererror")
+        return False
+
+
+def get(path: str, *, headers: Mapping[str, str] | None = None, units: int = 0, batchable: bool = True) -> Step:
+    return Step("GET", path, headers or {}, batchable=batchable, units=units)
+
+
+def post(path: str, body: Json | bytes | None, *, headers: Mapping[str, str] | None = None, units: int = 0) -> Step:
+    return Step("POST", path, headers or {}, body, units=units)
+
+
+def put(path: str, body: Json | bytes, *, headers: Mapping[str, str] | None = None, units: int = 0) -> Step:
+    return Step("PUT", path, headers or {}, body, units=units)
+
+
+def patch(path: str, body: Json, *, headers: Mapping[str, str] | None = None, units: int = 0) -> Step:
+    return Step("PATCH", path, headers or {}, body, units=units)
+
+
+def delete(path: str, *, units: int = 0) -> Step:
+    return Step("DELETE", path, units=units)
+
+
+def together(*steps: Step) -> Together:
+    return Together("ALL", "", steps=steps)
+
+
+def segment(text: str) -> str:
+    """One path segment, encoded on its own (RFC 3986): ids and names may hold any character."""
+    return quote(text, safe="")
+
+
+def odata_string(text: str) -> str:
+    """A string literal for a $filter, percent-encoded: quotes are doubled."""
+    return quote("'" + text.replace("'", "''") + "'", safe="'")
+
+
+# An act that returns T: yields steps, receives a reply for each.
+Steps: TypeAlias = Generator[Step, Reply, T]

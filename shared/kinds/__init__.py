@@ -1,0 +1,7 @@
+"""The extension point: one module per data type and one line here."""
+
+from __future__ import annotations
+
+from shared.kinds.kind import Kind
+
+KINDS: dict[str, Kind] = {}

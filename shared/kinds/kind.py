@@ -1,0 +1,95 @@
+"""What a kind is: facts, then three acts in travel order (feeds and their changes, capture, restore)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from shared.graph.steps import Steps
+from shared.model import Cursor, Feed, Json, Kept, Listing, Mode, Owner, OwnerType, Place, Restored, Seen, Taken, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Into:
+    """A folder in the target that items are given back into. `path` is its Graph path, `folder_id` its id."""
+
+    owner: Owner
+    path: str
+    folder_id: str = ""
+    facts: dict[str, str] = field(default_factory=dict)  # what only this kind needs to know (a drive's id ...)
+
+
+class Kind(ABC):
+    """One sort of thing we keep. Stateless; never sends, waits, retries, logs or reads a clock."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    owner_types: ClassVar[frozenset[OwnerType]]
+    lane: ClassVar[str]  # what Graph throttles as one
+    exclusive_lane: ClassVar[bool]  # the service caps concurrency inside the lane (a mailbox: 4)
+    read_permissions: ClassVar[tuple[str, ...]]
+    write_permissions: ClassVar[tuple[str, ...]]
+    server_owned: ClassVar[frozenset[str]]  # members of a record that no client can set
+    losses: ClassVar[tuple[str, ...]]  # what a restore can't give back, in words for people
+    reconcile_days: ClassVar[int]  # a full listing at least this often, though changes are known by delta
+
+    # -- the crawl
+
+    @abstractmethod
+    def feeds(self, owner: Owner) -> Steps[list[Feed]]:
+        """The owner's feeds that can be named without asking another feed. Raises OwnerMissing / NotPermitted."""
+
+    def opens(self, version: Version) -> Feed | None:
+        """The feed that a kept item opens (a mail folder has its messages), if it does."""
+        return None
+
+    @abstractmethod
+    def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
+        """One answer of the feed after `cursor`; None starts a full listing. Raises CursorExpired, OwnerMissing,
+        NotPermitted; OwnerMissing with a feed that was opened by an item means that this one place is gone."""
+
+    @abstractmethod
+    def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
+        """Take one item. `prior` is the newest kept version of the same item in this space with the same
+        `content_tag`: its parts may be used again instead of reading the bytes once more."""
+
+    @abstractmethod
+    def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
+        """Read one item's listing entry anew (for an item that is owed, or too big for the lane). None: gone."""
+
+    # -- the way back
+
+    @abstractmethod
+    def root(self, place: Place) -> Steps[Into]:
+        """Where in the place things go: its top for "original", else a folder of that name, found or created."""
+
+    @abstractmethod
+    def folder(self, kept: Kept, into: Into, *, mark: str) -> Steps[Into]:
+        """The counterpart of a kept folder below `into`: found (well-known ones by name, others by display name) or
+        created. Never changes one that exists."""
+
+    @abstractmethod
+    def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
+        """Give one item back: find or create, then complete. Called again with the same mark it makes no second item.
+
+        Reads come before the first write, so that a preview can run the same act and stop there.
+        """
+
+    # -- the way out
+
+    def file_name(self, record: Json) -> str:
+        """A name under which a person recognises the item (no path, no extension of the part)."""
+        return str(record.get("o365:Name") or record.get("o365:Id") or "item")
+
+
+def common(record: Json, *, type: str, name: str) -> Json:
+    """A record: Graph's own JSON below the properties all kinds share."""
+    return {
+        "o365:Type": type,
+        "o365:Id": record.get("id", ""),
+        "o365:Name": name,
+        "o365:CreatedDateTime": record.get("createdDateTime"),
+        "o365:LastModifiedDateTime": record.get("lastModifiedDateTime"),
+        **record,
+    }

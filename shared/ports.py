@@ -1,0 +1,107 @@
+"""The outside worlds, one page of Protocols. Each has a real file, a memory twin, and one contract suite over both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.graph.steps import Fetch, Reply, Step, Upload
+
+Value = str | int | bool | datetime
+Row = Mapping[str, Value]  # holds "PartitionKey" and "RowKey"; read rows also "etag"
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a request is throttled with: the lane ("mailbox" lanes cap concurrency), and whose budget it spends."""
+
+    tenant: str
+    key: str  # e.g. "user-<id>~mailbox"
+    at_once: int = 4
+    restoring: bool = False  # may dip into the reserve
+
+
+class Graph(Protocol):
+    """Microsoft Graph under one app registration. Waits out short throttles; raises TryLater for long ones,
+    NotPermitted when no token is to be had, Unreachable when retries are used up. Other statuses come back as replies."""
+
+    async def send(self, step: Step, scope: Scope) -> Reply: ...
+
+    async def send_all(self, steps: Sequence[Step], scope: Scope) -> list[Reply]:
+        """Any order, in $batch where that helps; replies line up with the steps."""
+
+    def download(self, step: Fetch, scope: Scope, offset: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from `offset` on; reconnects with Range and fresh URLs. Raises `Refused` for an error status."""
+
+    async def upload(self, step: Upload, scope: Scope, pieces: Pieces) -> Reply:
+        """Send bytes to an upload session, following what it says it still expects."""
+
+
+class Pieces(Protocol):
+    """Random access to a kept part while it is uploaded."""
+
+    size: int
+
+    async def read(self, offset: int, length: int) -> bytes: ...
+
+
+class Blobs(Protocol):
+    """One container. Nothing is ever overwritten; only retention deletes (and has its own identity and port)."""
+
+    async def create(self, name: str, data: bytes) -> bool:
+        """If-None-Match: *. False when a blob of that name exists (maybe our own, from a lost answer)."""
+
+    async def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Raises PartMissing."""
+
+    async def size(self, name: str) -> int | None:
+        """None when there is no such blob."""
+
+    def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
+        """Names and sizes in order of name."""
+
+
+class Rows(Protocol):
+    """Tables. Keys are made by catalog/keys.py and hold no character that Table Storage refuses."""
+
+    async def get(self, table: str, partition: str, row: str) -> Row | None: ...
+
+    async def insert(self, table: str, row: Row) -> bool:
+        """False when the row exists."""
+
+    async def replace(self, table: str, row: Row, etag: str) -> str:
+        """The new ETag. Raises Contended when the row changed since `etag` was read."""
+
+    async def upsert(self, table: str, rows: Sequence[Row]) -> None:
+        """Rows of one partition, in transactions of up to 100. For rows whose content is derived from their key."""
+
+    async def delete(self, table: str, partition: str, row: str) -> None:
+        """Missing is fine."""
+
+    async def page(
+        self, table: str, partition: str, low: str, high: str, *, limit: int = 1000, where: str = ""
+    ) -> list[Row]:
+        """Up to `limit` rows with low <= RowKey < high, in order of RowKey (fewer only at the end of the range).
+        `where`: extra OData filter. `partition` "" means all partitions (administrative scans only)."""
+
+
+class Queue(Protocol):
+    async def send(self, queue: str, text: str, delay_s: float = 0) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A queue message as a door hands it in. `id` stays the same when it is delivered again."""
+
+    id: str
+    text: str
+    dequeue_count: int = 1

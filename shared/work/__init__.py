@@ -1,0 +1,1 @@
+"""Station Work: tickets on queues."""
