@@ -1,0 +1,13 @@
+"""Every path the tenant knows, gathered from its workloads."""
+
+from __future__ import annotations
+
+from sandbox.tenant import directory
+from sandbox.tenant.calls import Routes
+
+
+def all_routes() -> Routes:
+    routes = Routes()
+    for module in (directory,):
+        routes.include(module.routes)
+    return routes

@@ -1,0 +1,16 @@
+"""The pre-authenticated hosts: drive bytes come from one, upload sessions of drives and mail go to the other."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sandbox.tenant.calls import Answer
+from sandbox.tenant.state import Tenant
+
+
+async def download_door(request: web.Request, tenant: Tenant) -> web.StreamResponse | Answer:
+    return Answer(404)
+
+
+async def upload_door(request: web.Request, tenant: Tenant) -> web.StreamResponse | Answer:
+    return Answer(404)

@@ -1,0 +1,155 @@
+"""What the simulated tenant holds: users, apps, mailboxes, drives, its clock, its identifiers and its options."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.tenant.contacts_state import ContactStore
+    from sandbox.tenant.drive_state import Drive
+    from sandbox.tenant.faults import Faults
+    from sandbox.tenant.mailbox import Mailbox
+    from sandbox.tenant.throttle import Throttle
+
+
+@dataclass(slots=True)
+class Options:
+    """Where Graph leaves room, or where a test wants a particular corner of it."""
+
+    seed: str = "holdfast"
+    mail_page: int = 10  # default page of Outlook lists (Graph docs: user-list-messages)
+    mail_page_max: int = 1000
+    delta_page: int = 10  # without Prefer: odata.maxpagesize
+    delta_page_max: int = 512
+    drive_page: int = 200
+    users_page: int = 100
+    page_jitter: bool = True  # maxpagesize is a hint: pages may be shorter
+    delta_replays: bool = True  # the same item may come twice, or again unchanged
+    delta_empty_pages: bool = True  # a page without items and with a nextLink is legal
+    delta_generations: int = 8  # rounds after which an older token of the same container dies
+    mail_rule_2026: bool = False  # sensitive properties of a non-draft are immutable from 31 December 2026
+    mail_rule_2026_attachments: bool = False  # the announcement does not say whether attachments count
+    licences: int = 500
+    latency_s: float = 0.001  # so that requests overlap and concurrency can be seen
+    token_life_s: int = 3599
+    request_limit: int = 4 * 1024 * 1024  # Outlook's request size
+    upload_session_life_s: int = 3600
+    download_url_life_s: int = 3600
+    throttling: bool = True
+    mailbox_concurrency: int = 4
+    mailbox_requests: int = 10_000  # per 10 minutes, app and mailbox
+    retry_after_s: int = 2  # of a request refused for concurrency
+
+
+@dataclass(slots=True)
+class User:
+    id: str
+    upn: str
+    display_name: str
+    mail: str | None
+    enabled: bool = True
+    user_type: str = "Member"
+    purpose: str = "user"
+    language: str = "en-US"
+    given_name: str | None = None
+    surname: str | None = None
+    job_title: str | None = None
+    department: str | None = None
+    office: str | None = None
+    created_at: dt.datetime = field(default_factory=lambda: dt.datetime(2020, 3, 1, 8, 0, tzinfo=dt.UTC))
+    photo: bytes | None = None
+    changed: int = 0
+
+
+@dataclass(slots=True)
+class App:
+    client_id: str
+    name: str
+    roles: frozenset[str]
+    secret: str | None = None
+    certificates: list[bytes] = field(default_factory=list)  # PEM
+    federated: list[tuple[str, str, bytes]] = field(default_factory=list)  # issuer, subject, public key PEM
+    api_roles: dict[str, tuple[str, ...]] = field(default_factory=dict)  # audience -> roles
+
+
+class Ids:
+    """Identifiers that depend on the seed and on how many were drawn before: the same story gives the same ids."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed, self._drawn = seed, 0
+
+    def _draw(self, kind: str) -> bytes:
+        self._drawn += 1
+        return hashlib.sha512(f"{self._seed}/{kind}/{self._drawn}".encode()).digest()
+
+    def guid(self) -> str:
+        return str(uuid.UUID(bytes=self._draw("guid")[:16], version=4))
+
+    def token(self, kind: str, length: int = 32) -> str:
+        """URL-safe letters, digits, - and _; upper and lower case matter."""
+        return base64.urlsafe_b64encode(self._draw(kind) * 3).decode()[:length]
+
+
+@dataclass(slots=True)
+class Doors:
+    """Base URLs of the separate doors, known once the server listens."""
+
+    graph: str = ""
+    login: str = ""
+    control: str = ""
+    download: str = ""
+    upload: str = ""
+
+
+class Tenant:
+    def __init__(self, options: Options | None = None, domain: str = "contoso.example") -> None:
+        from sandbox.tenant.faults import Faults
+        from sandbox.tenant.throttle import Throttle
+
+        self.options = options or Options()
+        self.ids = Ids(self.options.seed)
+        self.id = self.ids.guid()
+        self.domain = domain
+        self.users: dict[str, User] = {}
+        self.deleted_users: dict[str, int] = {}
+        self.apps: dict[str, App] = {}
+        self.refresh_tokens: dict[str, tuple[str, frozenset[str]]] = {}  # token -> user id, scopes
+        self.mailboxes: dict[str, Mailbox] = {}
+        self.contacts: dict[str, ContactStore] = {}
+        self.drives: dict[str, Drive] = {}
+        self.user_drive: dict[str, str | None] = {}
+        self.outbox: list[dict[str, Any]] = []  # mails and invitations sent: must stay empty
+        self.generation = 0  # counts every change of the tenant
+        self.doors = Doors()
+        self.clock_offset = dt.timedelta()
+        self.wall: Callable[[], float] = time.time
+        self.faults: Faults = Faults()
+        self.throttle: Throttle = Throttle(self)
+        self.secret = hashlib.sha256(f"{self.options.seed}/link key".encode()).digest()
+
+    def clock(self) -> dt.datetime:
+        """The tenant's time: aware UTC; the control door may move it."""
+        return dt.datetime.fromtimestamp(self.wall(), dt.UTC) + self.clock_offset
+
+    def touch(self) -> int:
+        self.generation += 1
+        return self.generation
+
+    def find_user(self, name: str) -> User | None:
+        """By id or, whatever the case, by principal name."""
+        if name in self.users:
+            return self.users[name]
+        lower = name.lower()
+        return next((u for u in self.users.values() if u.upn.lower() == lower), None)
+
+
+def stamp(moment: dt.datetime) -> str:
+    """A time as Outlook prints it: whole seconds, Z."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,130 @@
+"""Budgets: four in flight and 10,000 requests per 10 minutes for an app on a mailbox, resource units for SharePoint."""
+
+from __future__ import annotations
+
+import collections
+import math
+from typing import TYPE_CHECKING
+
+from sandbox.tenant.calls import Charge, Refusal
+
+if TYPE_CHECKING:
+    from sandbox.tenant.state import Tenant
+
+UNITS_PER_MINUTE = ((1_000, 1_250), (5_000, 2_500), (15_000, 3_750), (50_000, 5_000), (math.inf, 6_250))
+UNITS_PER_DAY = {1_250: 1_200_000, 2_500: 2_400_000, 3_750: 3_600_000, 5_000: 4_800_000, 6_250: 6_000_000}
+DIRECTORY_UNITS = 3_500  # per 10 s, smallest tenant size (Graph docs: throttling-limits)
+UPLOAD_BYTES = 150 * 1024 * 1024  # per 5 minutes, app and mailbox
+ON_ITS_WAY_S = 0.1  # a request sent before the client could have read the 429 is not impolite
+TIMER_SLACK_S = 0.05
+
+Scope = tuple[str, str, str]  # app, pool, key
+
+
+class Window:
+    """A sliding window that forgets what is older than `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.total = seconds, 0
+        self._spent: collections.deque[tuple[float, int]] = collections.deque()
+
+    def spend(self, now: float, cost: int) -> None:
+        self._spent.append((now, cost))
+        self.total += cost
+
+    def used(self, now: float) -> int:
+        while self._spent and self._spent[0][0] <= now - self.seconds:
+            self.total -= self._spent.popleft()[1]
+        return self.total
+
+    def wait_s(self, now: float) -> int:
+        """Until the oldest spending is forgotten."""
+        return max(1, math.ceil(self._spent[0][0] + self.seconds - now)) if self._spent else 1
+
+
+class Throttle:
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self._windows: dict[tuple[Scope, str], Window] = {}
+        self._told: dict[Scope, tuple[float, float]] = {}  # when a Retry-After was given, and until when it holds
+        self.in_flight: collections.Counter[Scope] = collections.Counter()
+        self.max_in_flight: collections.Counter[str] = collections.Counter()
+        self.impolite: list[str] = []
+        self.refused: collections.Counter[str] = collections.Counter()
+
+    def enter(self, app: str, charge: Charge, what: str, sent_bytes: int) -> None:
+        """Take the request's share of its budgets, or refuse with 429. A refused request counts as well."""
+        scope, now = (app, charge.pool, charge.key), self._tenant.wall()
+        told_at, until = self._told.get(scope, (0.0, 0.0))
+        if told_at + ON_ITS_WAY_S < now < until - TIMER_SLACK_S:
+            self.impolite.append(f"{app} {what} {until - now:.1f} s too early")
+        if not self._tenant.options.throttling:
+            return
+        if charge.pool == "mailbox":
+            self._enter_mailbox(scope, now, sent_bytes)
+        elif charge.pool == "sharepoint":
+            self._enter_sharepoint(scope, now, charge.cost)
+        else:
+            self._spend(scope, now, charge.cost, "units", 10, DIRECTORY_UNITS, "Request_ThrottledTemporarily")
+
+    def start(self, app: str, charge: Charge) -> None:
+        scope = (app, charge.pool, charge.key)
+        self.in_flight[scope] += 1
+        if charge.pool == "mailbox":
+            self.max_in_flight[charge.key] = max(self.max_in_flight[charge.key], self.in_flight[scope])
+
+    def leave(self, app: str, charge: Charge) -> None:
+        self.in_flight[(app, charge.pool, charge.key)] -= 1
+
+    def tell(self, app: str, charge: Charge, wait_s: float) -> None:
+        """Remember that this scope was asked to wait, so that a request before then is seen as impolite."""
+        now = self._tenant.wall()
+        self._told[(app, charge.pool, charge.key)] = (now, now + wait_s)
+
+    def headers(self, app: str, charge: Charge) -> dict[str, str]:
+        """RateLimit-* from 80 % of the app's minute budget on (SharePoint throttling guide)."""
+        if charge.pool != "sharepoint" or not self._tenant.options.throttling:
+            return {}
+        window = self._window((app, charge.pool, charge.key), "minute", 60)
+        limit, now = self.units_per_minute(), self._tenant.wall()
+        if window.used(now) < 0.8 * limit:
+            return {}
+        return {
+            "RateLimit-Limit": str(limit),
+            "RateLimit-Remaining": str(max(0, limit - window.used(now))),
+            "RateLimit-Reset": str(window.wait_s(now)),
+        }
+
+    def units_per_minute(self) -> int:
+        return next(int(units) for upto, units in UNITS_PER_MINUTE if self._tenant.options.licences <= upto)
+
+    def _enter_mailbox(self, scope: Scope, now: float, sent_bytes: int) -> None:
+        options = self._tenant.options
+        self._spend(scope, now, 1, "requests", 600, options.mailbox_requests, "ApplicationThrottled")
+        if sent_bytes:
+            self._spend(scope, now, sent_bytes, "bytes", 300, UPLOAD_BYTES, "ApplicationThrottled")
+        if self.in_flight[scope] >= options.mailbox_concurrency:
+            message = "Application is over its MailboxConcurrency limit."
+            raise self._refusal(scope, now, options.retry_after_s, "ApplicationThrottled", message)
+
+    def _enter_sharepoint(self, scope: Scope, now: float, cost: int) -> None:
+        limit = self.units_per_minute()
+        for name, seconds, most in (("day", 86_400, UNITS_PER_DAY[limit]), ("minute", 60, limit)):
+            self._spend(scope, now, cost, name, seconds, most, "activityLimitReached")
+
+    def _spend(self, scope: Scope, now: float, cost: int, name: str, seconds: float, most: int, code: str) -> None:
+        window = self._window(scope, name, seconds)
+        over = window.used(now) + cost > most
+        if not over or name == "requests":  # SharePoint would count refused ones too, and then never let go here
+            window.spend(now, cost)
+        if over:
+            raise self._refusal(scope, now, window.wait_s(now), code, "Too many requests")
+
+    def _refusal(self, scope: Scope, now: float, wait_s: int, code: str, message: str) -> Refusal:
+        self._told[scope] = (now, now + wait_s)
+        self.refused[scope[1]] += 1
+        inner = "throttledRequest" if scope[1] == "sharepoint" else None
+        return Refusal(429, code, message, inner=inner, headers={"Retry-After": str(wait_s)})
+
+    def _window(self, scope: Scope, name: str, seconds: float) -> Window:
+        return self._windows.setdefault((scope, name), Window(seconds))
