@@ -201,11 +201,13 @@ class Version:
     tag: str = ""
     content_tag: str | None = None
     folder: str = ""
+    moved_from: str | None = None  # the folder of the version before, when it was another one
     name: str = ""
     folderish: bool = False
     size_bytes: int = 0
     modified_at: str = ""
     reason: str = ""
+    notes: tuple[str, ...] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)  # "record" is the record's JSON
 
     @property
