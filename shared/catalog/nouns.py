@@ -1,0 +1,155 @@
+"""The rows of the catalog that are not versions or feeds, as values. Pure.
+
+Every noun with an `etag` is written conditionally: the tag is the one its last reading carried, "" for a row that is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from shared.model import Account, Lane, Mode, Owner, Place, Restored, Selection, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalog holds of one item, as seen from a feed. `here`: its newest version in this feed. `kept`: its newest
+    version whose bytes we have, in this feed or else in another one of the same space (the item moved)."""
+
+    here: Version | None = None
+    kept: Version | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRow:
+    """An owner the plan has met. `state`: "ok", or why nothing can be kept just now ("no mailbox", "missing" ...)."""
+
+    owner: Owner
+    state: str = "ok"
+    seen_at: datetime | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)  # what the directory said: mail, userType, accountEnabled ...
+
+
+LaneState = Literal["planned", "running", "idle"]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """The one row per lane that decides who works on it. `slot` is the plan's moment that the run serves; `hop` the
+    ticket of the run that holds the lane; `touched_at` its last sign of life."""
+
+    lane: Lane
+    state: LaneState
+    slot: str
+    run: str
+    hop: int = 0
+    planned_at: datetime | None = None
+    touched_at: datetime | None = None
+    done_at: datetime | None = None
+    problem: str = ""
+    etag: str = field(default="", compare=False)
+
+
+RunState = Literal["running", "done", "partial", "blocked", "superseded", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One pass over one lane, with its account. "partial": some feeds could not be finished; "blocked": a person has to
+    act; "failed": its ticket was given up. `problems` tells each reason."""
+
+    run: str
+    lane: Lane
+    slot: str
+    state: RunState
+    started_at: datetime
+    ended_at: datetime | None = None
+    account: Account = Account()
+    kinds: Mapping[str, Account] = field(default_factory=dict)
+    requests: int = 0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An item we could not take: tried again at `next_at`, until it is kept, gone or waived by a person."""
+
+    owner: Owner
+    kind: str
+    feed_id: str
+    item_id: str
+    reason: str
+    name: str = ""
+    attempts: int = 0
+    first_at: datetime | None = None
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LostTicket:
+    """A ticket the platform gave up on, or that could not be read: visible until a person has seen it. `text` is the
+    ticket itself (names only, no secrets), cut to 4,000 characters."""
+
+    id: str
+    queue: str
+    text: str
+    reason: str
+    at: datetime
+
+
+RestoreState = Literal["queued", "running", "done", "partial", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRow:
+    """An order to give back (or only to preview it), and how far it is.
+
+    `progress` is the walk's own resume point (opaque JSON); `counts` by outcome; `losses` by their wording; `estimate`
+    (previews): items, bytes, conflicts, seconds.
+    """
+
+    restore: str
+    selection: Selection
+    place: Place
+    mode: Mode
+    preview: bool
+    state: RestoreState
+    ordered_by: str
+    ordered_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel: bool = False
+    hop: int = 0
+    progress: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    losses: Mapping[str, int] = field(default_factory=dict)
+    estimate: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    etag: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What became of one item of a restore. `key` names item and version inside the restore (the mark)."""
+
+    restore: str
+    key: str
+    kind: str
+    item_id: str
+    name: str
+    folder_path: str
+    outcome: Restored
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Who asked what of us, and what they were told."""
+
+    at: datetime
+    who: str
+    action: str
+    subject: str
+    result: str

@@ -1,0 +1,84 @@
+"""What a journey finds in place when a door calls it: the worlds, the stations over them, the kinds and the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from shared.catalog.catalog import Catalog
+from shared.kinds.kind import Kind
+from shared.model import Lane, Owner, OwnerType
+from shared.ports import Clock, Graph, Queue, Scope
+from shared.vault.vault import Vault
+
+Identity = Literal["backup", "restore", "target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes and times that bound memory and the length of one piece of work."""
+
+    page_bytes: int = 8 * 1024 * 1024  # a page is committed when its captures exceed this
+    page_items: int = 500
+    at_once: int = 16  # captures in memory at a time
+    item_ticket_bytes: int = 64 * 1024 * 1024  # a bigger item gets a ticket of its own and never blocks its lane
+    lane_budget_s: float = 600.0  # then the lane hands itself on
+    lane_lease_s: float = 900.0  # a holder that was silent for so long is taken for dead
+    plan_gap_s: float = 300.0  # a second tick within this time plans nothing (doubled timer)
+    lost_retry_s: float = 3600.0  # an owed item's first wait; doubles up to a day
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whose what is kept. Patterns match the owner's id or its name (a user's UPN), case folded; `*` and `?` work."""
+
+    owner_types: tuple[OwnerType, ...] = ("user",)
+    kinds: tuple[str, ...] = ()  # empty: all
+    include: tuple[str, ...] = ()  # empty: everyone
+    exclude: tuple[str, ...] = ()
+
+    def covers(self, owner: Owner) -> bool:
+        names = (owner.id.lower(), owner.name.lower())
+
+        def hit(patterns: tuple[str, ...]) -> bool:
+            return any(fnmatchcase(name, p.lower()) for p in patterns for name in names)
+
+        return owner.type in self.owner_types and (not self.include or hit(self.include)) and not hit(self.exclude)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything a journey needs, made by wiring (or by a test, over memory twins)."""
+
+    tenant: str
+    clock: Clock
+    vault: Vault
+    catalog: Catalog
+    queue: Queue
+    graph: Callable[[Identity], Awaitable[Graph]]
+    kinds: Mapping[str, Kind]
+    policy: Policy = field(default_factory=Policy)
+    limits: Limits = field(default_factory=Limits)
+    target_tenant: str = ""  # "" = no second tenant is configured
+
+    def kinds_for(self, owner_type: OwnerType, lane: str | None = None) -> list[Kind]:
+        """The kinds that the policy keeps of owners of this type, in the order of KINDS."""
+        return [
+            kind
+            for kind in self.kinds.values()
+            if owner_type in kind.owner_types
+            and (not self.policy.kinds or kind.name in self.policy.kinds)
+            and lane in (None, kind.lane)
+        ]
+
+    def lanes_of(self, owner: Owner) -> list[Lane]:
+        names = dict.fromkeys(kind.lane for kind in self.kinds_for(owner.type))
+        return [Lane(owner, name) for name in names]
+
+
+def scope(lane: Lane, *, restoring: bool = False) -> Scope:
+    """What a lane's requests are throttled with. Four at once is Outlook's limit per app and mailbox (Graph docs:
+    throttling-limits); drives have no published number and share the tenant's resource-unit budget instead."""
+    return Scope(lane.owner.tenant, lane.key, at_once=4 if lane.name == "mailbox" else 8, restoring=restoring)

@@ -1,0 +1,165 @@
+"""The walker: drives a kind's acts, sends what they ask for and streams big bytes into the vault."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
+
+from shared.errors import TryLater, Verdict
+from shared.flows.house import House
+from shared.graph.steps import Fetch, Read, Refused, Reply, Step, Steps, Together, Upload
+from shared.model import Chunk, Part
+from shared.ports import Graph, Scope
+from shared.quickxor import QuickXor
+
+T = TypeVar("T")
+TRIES_ON_MISMATCH = 2
+
+
+class Walk:
+    """One worker's way through a lane: the graph under one identity, one throttling scope, one vault."""
+
+    def __init__(self, house: House, graph: Graph, scope: Scope) -> None:
+        self._house, self._graph, self._scope = house, graph, scope
+        self._half_loaded: set[str] = set()
+
+    async def play(self, act: Steps[T]) -> T:
+        """Drive one act to its end. Verdicts pass through; `Refused` comes from an act that needed a refused reply."""
+        try:
+            step = next(act)
+            while True:
+                step = act.send(await self._answer(step))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            act.close()
+
+    async def play_all(self, acts: Sequence[Steps[T]]) -> list[T | Exception]:
+        """Drive several acts in step, so that their small reads ride together in $batch. An act that fails leaves its
+        exception in its place; the others go on."""
+        results: list[T | Exception] = [RuntimeError("act did not end")] * len(acts)
+        asked: dict[int, Step] = {}
+
+        def advance(i: int, reply: Reply | None) -> None:
+            try:
+                asked[i] = next(acts[i]) if reply is None else acts[i].send(reply)
+            except StopIteration as done:
+                results[i] = done.value
+            except Exception as why:  # one bad item never sinks its page: the caller makes it a record
+                results[i] = why
+
+        for i in range(len(acts)):
+            advance(i, None)
+        while asked:
+            wave, asked = asked, {}
+            for i, answer in await self._answer_wave(wave):
+                if isinstance(answer, Exception):
+                    acts[i].close()
+                    results[i] = answer
+                else:
+                    advance(i, answer)
+        return results
+
+    async def _answer_wave(self, wave: dict[int, Step]) -> list[tuple[int, Reply | Exception]]:
+        small = [i for i, step in wave.items() if step.batchable and type(step) is Step]
+        answers: list[tuple[int, Reply | Exception]] = []
+
+        async def one(i: int) -> None:
+            answers.append((i, await _or_verdict(self._answer(wave[i]))))
+
+        async def many() -> None:
+            try:
+                replies = await self._graph.send_all([wave[i] for i in small], self._scope)
+                answers.extend(zip(small, replies, strict=True))
+            except Verdict as why:
+                answers.extend((i, why) for i in small)
+
+        async with asyncio.TaskGroup() as tasks:
+            if small:
+                tasks.create_task(many())
+            for i in wave.keys() - set(small):
+                tasks.create_task(one(i))
+        return sorted(answers, key=lambda answer: answer[0])
+
+    async def _answer(self, step: Step) -> Reply:
+        match step:
+            case Fetch():
+                return await self._fetch(step)
+            case Upload():
+                return await self._graph.upload(step, self._scope, self._house.vault.pieces(step.source))
+            case Together():
+                return Reply(200, parts=tuple(await self._graph.send_all(step.steps, self._scope)))
+            case Read():
+                return Reply(200, await self._house.vault.read_part(step.part))
+            case _:
+                return await self._graph.send(step, self._scope)
+
+    # -- big bytes
+
+    async def _fetch(self, step: Fetch) -> Reply:
+        """Download into the vault. Bytes that contradict what the service says of them are read once more (a cut or
+        mixed-up answer); if they contradict it again, the service's figures are wrong and the kind is told so."""
+        try:
+            for _ in range(TRIES_ON_MISMATCH):
+                got, mismatch = await self._stream(step)
+                if not mismatch:
+                    break
+                await self._forget_half_loaded(step.resume_key)
+        except Refused as why:
+            return why.reply
+        headers = {"holdfast-mismatch": mismatch} if mismatch else {}
+        return Reply(200, headers=headers, part=got) if isinstance(got, Part) else Reply(200, got, headers)
+
+    async def _stream(self, step: Fetch) -> tuple[Part | bytes, str]:
+        vault, catalog, key = self._house.vault, self._house.catalog, step.resume_key
+        there = await catalog.progress(key) if key and (step.size or 0) > vault.chunk_bytes else []
+        check = QuickXor() if step.quick_xor else None
+
+        async def note(n: int, chunk: Chunk) -> None:
+            self._half_loaded.add(key)
+            await catalog.put_progress(key, n, chunk)
+
+        async def source(offset: int) -> AsyncIterator[bytes]:
+            async for block in self._graph.download(step, self._scope, offset):
+                yield block
+
+        got = await vault.keep(
+            source,
+            resumed=there,
+            taps=[check.update] if check else [],
+            on_chunk=note if key else None,
+        )
+        size = got.size if isinstance(got, Part) else len(got)
+        if step.size is not None and size != step.size:
+            return got, "size"
+        if check and check.digest_base64() != step.quick_xor:
+            return got, "hash"
+        return got, ""
+
+    async def _forget_half_loaded(self, key: str) -> None:
+        if key:
+            await self._house.catalog.clear_progress(key)
+            self._half_loaded.discard(key)
+
+    async def tidy(self) -> None:
+        """After the page that points at them is committed: the notes on half-loaded parts are not needed any more."""
+        for key in sorted(self._half_loaded):
+            await self._forget_half_loaded(key)
+
+
+async def _or_verdict(answer: object) -> Reply | Exception:
+    try:
+        return await answer  # type: ignore[misc, no-any-return]  # a coroutine of Reply
+    except (Verdict, Refused) as why:
+        return why
+
+
+def outage(results: Sequence[object]) -> TryLater | None:
+    """The reason to stop and come back when the trouble is not the items': a throttle that outlasts our patience, or
+    no item of several that could be reached."""
+    late = [r for r in results if isinstance(r, TryLater)]
+    if late and (len(late) == len(results) > 1 or any(type(r).__name__ == "Throttled" for r in late)):
+        return max(late, key=lambda r: r.after_s)
+    return None
