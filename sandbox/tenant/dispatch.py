@@ -126,6 +126,8 @@ def _call(tenant: Tenant, raw: Raw, claims: dict[str, Any], app: str) -> Call:
 def _body(raw: Raw) -> Any:
     if not raw.body:
         return None
+    if raw.method == "PUT" and raw.target.partition("?")[0].endswith(("/content", "/$value")):
+        return raw.body  # a stream, whatever its type says: a JSON file is bytes as well
     kind = raw.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
         return raw.body
