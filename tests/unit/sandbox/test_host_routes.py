@@ -58,5 +58,5 @@ def test_literals_ignore_case_and_a_wrong_method_is_not_found() -> None:
 
 
 def test_a_template_that_cannot_be_read_is_named() -> None:
-    with pytest.raises(CannotStart, match="f0.*range"):
+    with pytest.raises(CannotStart, match=r"f0.*range"):
         routes("items/{id:range(1,5)}")
