@@ -1,0 +1,177 @@
+"""Every setting of the app as data: docs, sample and reader are made from, or held against, this one list. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared import readings as to
+
+# Names that begin like this are ours: one that is not in KNOBS is a mistake, most likely a misspelt one.
+PREFIXES = (
+    "M365_", "BACKUP_", "RESTORE_", "VAULT_", "CATALOG_", "FILES_", "PAGE_", "PART_", "CHUNK_", "ITEM_", "LANE_",
+    "GRAPH_", "SPO_", "API_", "HOLDFAST_",
+)  # fmt: skip
+# ... but these belong to the command line of HashiCorp Vault, which many machines have.
+FOREIGN = frozenset({
+    "VAULT_ADDR", "VAULT_AGENT_ADDR", "VAULT_CACERT", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY",
+    "VAULT_FORMAT", "VAULT_NAMESPACE", "VAULT_SKIP_VERIFY", "VAULT_TLS_SERVER_NAME", "VAULT_TOKEN",
+})  # fmt: skip
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One setting. `default` is text as it would stand in the environment; "" = not set. `read` turns text into a
+    value or raises ValueError with what would be right. `sample` stands in the sample where there is no default."""
+
+    name: str
+    section: str
+    meaning: str
+    read: Callable[[str], Any] = to.text
+    default: str = ""
+    secret: bool = False
+    required: bool = False
+    sample: str = ""
+
+
+def _identity(name: str, what: str, *, required: bool = False) -> tuple[Knob, ...]:
+    section, start = "Microsoft 365: identities", f"M365_{name}_"
+    return (
+        Knob(
+            f"{start}CLIENT_ID", section, f"Application (client) id of the app registration that {what}.",
+            to.guid, required=required, sample="00000000-0000-0000-0000-000000000000" if required else "",
+        ),
+        Knob(f"{start}CLIENT_SECRET", section, "Its client secret. In Azure prefer the next ones.", secret=True),
+        Knob(
+            f"{start}CERTIFICATE_PATH", section,
+            "File with its certificate and private key (PEM or PFX), instead of a secret.", to.path,
+        ),
+        Knob(f"{start}CERTIFICATE_PASSWORD", section, "Password of that file, if it has one.", secret=True),
+        Knob(
+            f"{start}FEDERATED", section,
+            "No secret at all: `system` (the function app's own managed identity), the client id of a user-assigned "
+            "managed identity, or `file:PATH` of a file that holds a federated token.", to.federated,
+        ),
+    )  # fmt: skip
+
+
+def _size(name: str, meaning: str, default: int, low: int, high: int) -> Knob:
+    return Knob(name, "Sizes and times", meaning, to.whole(low, high), str(default))
+
+
+_M365, _STORAGE, _POLICY, _API = "Microsoft 365", "Storage", "What is backed up", "HTTP API"
+
+KNOBS: tuple[Knob, ...] = (
+    Knob(
+        "M365_TENANT_ID", _M365, "Directory (tenant) id to back up.", to.guid, required=True,
+        sample="00000000-0000-0000-0000-000000000000",
+    ),
+    Knob(
+        "M365_LOGIN_BASE_URL", _M365,
+        "Where tokens come from. US Government: `https://login.microsoftonline.us`; China: "
+        "`https://login.chinacloudapi.cn`.", to.base_url, "https://login.microsoftonline.com",
+    ),
+    Knob(
+        "M365_GRAPH_BASE_URL", _M365,
+        "Microsoft Graph, without version. GCC High: `https://graph.microsoft.us`; DoD: "
+        "`https://dod-graph.microsoft.us`; China: `https://microsoftgraph.chinacloudapi.cn`.",
+        to.base_url, "https://graph.microsoft.com",
+    ),
+    Knob("M365_SCOPE", _M365, "Scope of the tokens; not set: `<M365_GRAPH_BASE_URL>/.default`.", to.scope),
+    Knob("M365_CA_FILE", _M365, "PEM file with certificate authorities to trust instead of the system's.", to.path),
+    Knob(
+        "M365_EXTRA_HOSTS", _M365,
+        "Hosts (`name` or `name:port`, comma separated) that may hand us or take bytes besides the cloud's own. "
+        "For tests and private gateways.", to.hosts,
+    ),
+    *_identity("BACKUP", "reads (read-only roles)", required=True),
+    *_identity("RESTORE", "writes into the same tenant; not set: no restores"),
+    Knob(
+        "M365_TARGET_TENANT_ID", "Microsoft 365: identities",
+        "Directory id of a second tenant that may be restored into.", to.guid,
+    ),
+    *_identity("TARGET", "writes into that second tenant"),
+    Knob(
+        "VAULT_STORAGE", _STORAGE,
+        "Storage account of the vault: its name or https URL (by identity), or a connection string.",
+        to.storage, secret=True, required=True, sample="UseDevelopmentStorage=true",
+    ),
+    Knob("VAULT_CONTAINER", _STORAGE, "Blob container of the vault.", to.container, "vault"),
+    Knob(
+        "VAULT_IDENTITY_CLIENT_ID", _STORAGE,
+        "Client id of the user-assigned managed identity for vault and catalog; not set: the default identity.",
+        to.guid,
+    ),
+    Knob(
+        "CATALOG_STORAGE", _STORAGE, "Storage account of the catalog's tables; not set: that of the vault.",
+        to.storage, secret=True,
+    ),
+    Knob(
+        "AzureWebJobsStorage", _STORAGE,
+        "Storage account of the Functions host and of our queues: a connection string; by identity set the names "
+        "below instead.", to.storage, secret=True, sample="UseDevelopmentStorage=true",
+    ),
+    Knob("AzureWebJobsStorage__accountName", _STORAGE, "Account name, for the public cloud, by identity.", to.account),
+    Knob("AzureWebJobsStorage__queueServiceUri", _STORAGE, "Queue endpoint, by identity.", to.base_url),
+    Knob("AzureWebJobsStorage__blobServiceUri", _STORAGE, "Blob endpoint, by identity (for the host).", to.base_url),
+    Knob("AzureWebJobsStorage__tableServiceUri", _STORAGE, "Table endpoint, by identity (for the host).", to.base_url),
+    Knob(
+        "AzureWebJobsStorage__credential", _STORAGE, "`managedidentity` for a user-assigned identity.",
+        to.one_of("managedidentity"),
+    ),
+    Knob("AzureWebJobsStorage__clientId", _STORAGE, "Client id of that identity.", to.guid),
+    Knob(
+        "BACKUP_SCHEDULE", _POLICY,
+        "When owners are looked at: NCRONTAB (second minute hour day month weekday), UTC. The Functions host reads it "
+        "too, so it must be set.", to.ncrontab, required=True, sample="0 0 */6 * * *",
+    ),
+    Knob(
+        "BACKUP_OWNER_TYPES", _POLICY, "Types of owners: `user`, `group`, `site`; comma separated.",
+        to.words("user", "group", "site"), "user",
+    ),
+    Knob("BACKUP_KINDS", _POLICY, "Kinds, comma separated (`mail,contacts,files`); not set: all.", to.names),
+    Knob(
+        "BACKUP_INCLUDE", _POLICY,
+        "Only these owners: ids or user principal names, comma separated; `*` and `?` work. Not set: everyone.",
+        to.names,
+    ),
+    Knob("BACKUP_EXCLUDE", _POLICY, "Never these owners; same form, wins over BACKUP_INCLUDE.", to.names),
+    Knob(
+        "FILES_VERSIONS", _POLICY,
+        "Versions of a file that are taken when it is first seen or has changed: `current`, `all`, or how many.",
+        to.versions, "current",
+    ),
+    _size("PAGE_BYTES", "A page is committed when its captures exceed this many bytes.", 8 * MIB, MIB, 64 * MIB),
+    _size("PAGE_ITEMS", "... or this many items.", 500, 1, 5000),
+    _size("PART_BYTES", "Parts above this size become chunks of their own.", 4 * MIB, 64 * 1024, 32 * MIB),
+    _size("CHUNK_BYTES", "Size of such a chunk: at most this is read again after a broken download.", 8 * MIB,
+          MIB, 64 * MIB),
+    _size("ITEM_TICKET_BYTES", "A bigger item is taken by a ticket of its own.", 64 * MIB, MIB, 1 << 40),
+    _size("LANE_BUDGET_S", "Seconds after which a lane hands itself on with a fresh ticket.", 600, 1, 1500),
+    _size("GRAPH_PATIENCE_S", "A Retry-After up to this many seconds is waited out; a longer one puts the ticket back.",
+          30, 0, 600),
+    _size("SPO_LICENCES", "SharePoint licences of the tenant: sizes the resource-unit budget for drives.",
+          1000, 1, 10_000_000),
+    Knob(
+        "API_AUTH", _API,
+        "`entra`, or `off`: anyone on this machine is admitted to everything. `off` is refused in Azure and for "
+        "requests that do not come to a loopback address.", to.one_of("entra", "off"), "entra",
+    ),
+    Knob(
+        "API_AUDIENCE", _API,
+        "Audiences that tokens must be made for, comma separated: the API's application id and `api://...` URI. "
+        "Must be set unless API_AUTH is `off`.", to.names, sample="api://holdfast",
+    ),
+    Knob(
+        "API_ISSUERS", _API, "Issuers to accept, comma separated; not set: the tenant's, in their v1 and v2 form.",
+        to.names,
+    ),
+    Knob(
+        "API_JWKS_URL", _API, "Where the signing keys are; not set: the tenant's at M365_LOGIN_BASE_URL.", to.https_url,
+    ),
+)  # fmt: skip
+
+BY_NAME = {knob.name: knob for knob in KNOBS}

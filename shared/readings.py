@@ -1,0 +1,233 @@
+"""From a setting's text to its value; ValueError says what would be right, never what was there. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")  # Storage docs: naming containers
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
+_SERVICE = re.compile(r"(?P<account>[a-z0-9-]+)\.(blob|queue|table|dfs)\.(?P<suffix>[a-z0-9.-]+)")
+
+PUBLIC_SUFFIX = "core.windows.net"
+# The emulator's account and key are public (Storage docs: Azurite).
+EMULATOR = (
+    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
+    "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
+    "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;"
+    "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
+)
+
+
+class Secret:
+    """Text that never shows by accident: only `reveal()` gives it away."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text: str
+        object.__setattr__(self, "_text", text)
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(hidden)"
+
+    __str__ = __repr__
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Secret does not change")
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not serialised")
+
+    def __deepcopy__(self, _memo: object) -> Secret:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class ByConnectionString:
+    text: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ByIdentity:
+    """An account reached with an Entra identity. `account` and `suffix` give its endpoints in any cloud."""
+
+    account: str
+    suffix: str = PUBLIC_SUFFIX
+
+    def url(self, service: str) -> str:
+        return f"https://{self.account}.{service}.{self.suffix}"
+
+
+Storage = ByConnectionString | ByIdentity
+
+
+def text(value: str) -> str:
+    return value
+
+
+def guid(value: str) -> str:
+    if not _GUID.fullmatch(value):
+        raise ValueError("a GUID such as 11111111-2222-3333-4444-555555555555")
+    return value.lower()
+
+
+def path(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("the path of a file")
+    return value
+
+
+def https_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError("an https:// URL")
+    return value
+
+
+def base_url(value: str) -> str:
+    if urlsplit(value).query:
+        raise ValueError("an https:// URL without query")
+    return https_url(value).rstrip("/")
+
+
+def scope(value: str) -> str:
+    if not value.endswith("/.default") or " " in value:
+        raise ValueError("one scope that ends in /.default")
+    return value
+
+
+def names(value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+
+
+def words(*allowed: str) -> Callable[[str], tuple[str, ...]]:
+    def read(value: str) -> tuple[str, ...]:
+        found = names(value)
+        if not found or set(found) - set(allowed):
+            raise ValueError(f"one or more of {', '.join(allowed)}")
+        return found
+
+    return read
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(" or ".join(allowed))
+        return value
+
+    return read
+
+
+def hosts(value: str) -> tuple[str, ...]:
+    found = names(value)
+    if not all(_HOST.fullmatch(host) for host in found):
+        raise ValueError("host names (or name:port), comma separated, without https:// and path")
+    return tuple(host.lower() for host in found)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,15}", value) or not low <= int(value) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def versions(value: str) -> int:
+    """How many versions; 0 = all there are."""
+    if value in ("current", "all"):
+        return 1 if value == "current" else 0
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", value):
+        raise ValueError("current, all, or a number from 1 to 99999")
+    return int(value)
+
+
+def federated(value: str) -> str:
+    if value == "system" or (value.startswith("file:") and len(value) > len("file:")):
+        return value
+    try:
+        return guid(value)
+    except ValueError:
+        raise ValueError("system, the client id of a managed identity, or file:PATH") from None
+
+
+def container(value: str) -> str:
+    if not _CONTAINER.fullmatch(value):
+        raise ValueError("a container name: 3-63 of a-z, 0-9 and single hyphens")
+    return value
+
+
+def account(value: str) -> str:
+    if not _ACCOUNT.fullmatch(value):
+        raise ValueError("the name of a storage account: 3-24 of a-z and 0-9")
+    return value
+
+
+def storage(value: str) -> Storage:
+    if value.lower().rstrip(";") == "usedevelopmentstorage=true":
+        return ByConnectionString(Secret(EMULATOR))
+    if _ACCOUNT.fullmatch(value):
+        return ByIdentity(value)
+    found = _SERVICE.fullmatch(urlsplit(value).hostname or "") if value.startswith("https://") else None
+    if found and urlsplit(value).path in ("", "/") and not urlsplit(value).query:
+        return ByIdentity(found["account"], found["suffix"])
+    members = {part.partition("=")[0].lower() for part in value.split(";") if "=" in part}
+    if {"accountname", "accountkey"} <= members or "sharedaccesssignature" in members:
+        return ByConnectionString(Secret(value))
+    raise ValueError(
+        "an account name, its URL (https://NAME.blob.core.windows.net), a connection string with AccountName and "
+        "AccountKey or SharedAccessSignature, or UseDevelopmentStorage=true"
+    )
+
+
+_FIELDS = (
+    ("second", 0, 59, ""),
+    ("minute", 0, 59, ""),
+    ("hour", 0, 23, ""),
+    ("day", 1, 31, ""),
+    ("month", 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+    ("weekday", 0, 6, "sun mon tue wed thu fri sat"),
+)
+_TERM = re.compile(r"(\*|(?P<low>\w+)(-(?P<high>\w+))?)(/(?P<step>[1-9][0-9]*))?")
+
+
+def ncrontab(value: str) -> str:
+    """Six fields (Functions docs: timer trigger, NCRONTAB expressions). Shape and ranges only; the host reads it."""
+    fields = value.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError("six NCRONTAB fields: second minute hour day month weekday, such as 0 0 */6 * * *")
+    for field, (what, low, high, spelled) in zip(fields, _FIELDS, strict=True):
+        if not all(_term_fits(term, low, high, spelled.split()) for term in field.split(",")):
+            raise ValueError(f"an NCRONTAB expression whose {what} is from {low} to {high}")
+    return value
+
+
+def _term_fits(term: str, low: int, high: int, spelled: list[str]) -> bool:
+    found = _TERM.fullmatch(term)
+    if not found:
+        return False
+    ends = [_number(end, low, spelled) for end in (found["low"], found["high"]) if end is not None]
+    return all(low <= end <= high for end in ends) and ends == sorted(ends)
+
+
+def _number(word: str, low: int, spelled: list[str]) -> int:
+    short = word.lower()[:3]
+    if short in spelled:
+        return spelled.index(short) + low
+    return int(word) if word.isdecimal() else -1

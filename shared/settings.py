@@ -1,0 +1,291 @@
+"""Environment -> Settings, read once. Everything that is wrong is told in one error, with what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from shared.errors import Misconfigured
+from shared.knobs import BY_NAME, FOREIGN, KNOBS, PREFIXES, Knob
+from shared.model import OwnerType
+from shared.readings import ByConnectionString, ByIdentity, Secret, Storage
+
+__all__ = ["ByConnectionString", "ByIdentity", "Secret", "Settings", "Storage", "environment", "read"]
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where Microsoft 365 is: the public cloud, a national one, or a simulated tenant."""
+
+    login_url: str
+    graph_url: str
+    scope: str
+    ca_file: str = ""
+    extra_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ByClientSecret:
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ByCertificate:
+    path: str
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ByFederation:
+    """`system`, the client id of a managed identity, or `file:PATH`."""
+
+    source: str
+
+
+Proof = ByClientSecret | ByCertificate | ByFederation
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One app registration in one tenant, and how we prove to be it."""
+
+    tenant_id: str
+    client_id: str
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    vault: Storage
+    container: str
+    catalog: Storage
+    queues: Storage
+    identity_client_id: str = ""  # for vault and catalog
+    queues_identity_client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    schedule: str
+    owner_types: tuple[OwnerType, ...] = ("user",)
+    kinds: tuple[str, ...] = ()  # empty: all
+    include: tuple[str, ...] = ()  # empty: everyone
+    exclude: tuple[str, ...] = ()
+    file_versions: int = 1  # 0: all
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    page_bytes: int
+    page_items: int
+    part_bytes: int
+    chunk_bytes: int
+    item_ticket_bytes: int
+    lane_budget_s: int
+    graph_patience_s: int
+    spo_licences: int
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    auth: Literal["entra", "off"]
+    audiences: tuple[str, ...]
+    issuers: tuple[str, ...]
+    jwks_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    tenant_id: str
+    cloud: Cloud
+    backup: Registration
+    restore: Registration | None
+    target: Registration | None
+    stores: Stores
+    policy: Policy
+    sizes: Sizes
+    api: Api
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment: the only place where it is touched."""
+    return os.environ
+
+
+def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings:
+    """The settings in `environ`. `kinds`: names that BACKUP_KINDS may hold (empty: not checked).
+
+    Raises one Misconfigured that lists everything that is wrong.
+    """
+    problems: list[str] = _unknown(environ)
+    values = _values(environ, problems)
+    if kinds and (strangers := [name for name in values["BACKUP_KINDS"] or () if name not in kinds]):
+        problems.append(f"BACKUP_KINDS: {', '.join(strangers)[:80]} not known; use {', '.join(kinds)}")
+    tenant, other = values["M365_TENANT_ID"] or "", values["M365_TARGET_TENANT_ID"] or ""
+    registrations = {
+        "BACKUP": _registration("BACKUP", tenant, values, problems),
+        "RESTORE": _registration("RESTORE", tenant, values, problems),
+        "TARGET": _registration("TARGET", other, values, problems),
+    }
+    if bool(other) != bool(values["M365_TARGET_CLIENT_ID"]):
+        problems.append("M365_TARGET_TENANT_ID and M365_TARGET_CLIENT_ID belong together: set both or none")
+    if other and other == tenant:
+        problems.append("M365_TARGET_TENANT_ID: is M365_TENANT_ID; unset it, restores there need only M365_RESTORE_*")
+    stores = _stores(values, problems)
+    api = _api(environ, values, problems)
+    if problems or stores is None or registrations["BACKUP"] is None:
+        raise Misconfigured(
+            "settings (environment or local.settings.json):\n" + "\n".join(f"  - {p}" for p in problems)
+        )
+    return Settings(
+        tenant_id=tenant,
+        cloud=_cloud(values),
+        backup=registrations["BACKUP"],
+        restore=registrations["RESTORE"],
+        target=registrations["TARGET"],
+        stores=stores,
+        policy=_policy(values),
+        sizes=Sizes(**{name: values[name.upper()] for name in Sizes.__slots__}),
+        api=api,
+    )
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    problems = []
+    for name in sorted(environ):
+        if name in BY_NAME or name in FOREIGN or not name.startswith(PREFIXES):
+            continue
+        near = difflib.get_close_matches(name, BY_NAME, n=1)
+        problems.append(f"{name}: there is no such setting; " + (f"did you mean {near[0]}?" if near else "unset it"))
+    return problems
+
+
+def _values(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    """Every knob's value by name; None for what is not set or can't be read."""
+    return {knob.name: _value(knob, environ.get(knob.name, ""), problems) for knob in KNOBS}
+
+
+def _value(knob: Knob, text: str, problems: list[str]) -> Any:
+    text = text.strip() or knob.default
+    if not text:
+        if knob.required:
+            problems.append(f"{knob.name}: is missing. {knob.meaning}")
+        return None
+    if text == knob.sample and knob.required and set(text) <= {"0", "-"}:
+        problems.append(f"{knob.name}: still holds the sample's zeros. {knob.meaning}")
+        return None
+    try:
+        value = knob.read(text)
+    except ValueError as why:
+        shown = "its value" if knob.secret else repr(text[:60])
+        problems.append(f"{knob.name}: {shown} can't be used; it must be {why}")
+        return None
+    return Secret(value) if knob.secret and isinstance(value, str) else value
+
+
+def _registration(name: str, tenant_id: str, values: Mapping[str, Any], problems: list[str]) -> Registration | None:
+    start = f"M365_{name}_"
+    client_id, secret = values[start + "CLIENT_ID"], values[start + "CLIENT_SECRET"]
+    path, password = values[start + "CERTIFICATE_PATH"], values[start + "CERTIFICATE_PASSWORD"]
+    source = values[start + "FEDERATED"]
+    proofs: list[Proof] = []
+    if secret:
+        proofs.append(ByClientSecret(secret))
+    if path:
+        proofs.append(ByCertificate(path, password))
+    if source:
+        proofs.append(ByFederation(source))
+    choices = f"{start}CLIENT_SECRET, {start}CERTIFICATE_PATH, {start}FEDERATED"
+    if password and not path:
+        problems.append(f"{start}CERTIFICATE_PASSWORD: is set without {start}CERTIFICATE_PATH")
+    if proofs and not client_id and not BY_NAME[start + "CLIENT_ID"].required:
+        problems.append(f"{start}CLIENT_ID: is missing though a credential for it is set")
+    if client_id and len(proofs) != 1:
+        problems.append(f"{start}CLIENT_ID: needs one credential, {len(proofs)} are set; set exactly one of {choices}")
+    return Registration(tenant_id, client_id, proofs[0]) if client_id and len(proofs) == 1 else None
+
+
+def _cloud(values: Mapping[str, Any]) -> Cloud:
+    return Cloud(
+        login_url=values["M365_LOGIN_BASE_URL"],
+        graph_url=values["M365_GRAPH_BASE_URL"],
+        scope=values["M365_SCOPE"] or f"{values['M365_GRAPH_BASE_URL']}/.default",
+        ca_file=values["M365_CA_FILE"] or "",
+        extra_hosts=values["M365_EXTRA_HOSTS"] or (),
+    )
+
+
+def _stores(values: Mapping[str, Any], problems: list[str]) -> Stores | None:
+    vault: Storage | None = values["VAULT_STORAGE"]
+    queues: Storage | None = values["AzureWebJobsStorage"] or _host_account(values)
+    if queues is None and not any(p.startswith("AzureWebJobsStorage") for p in problems):
+        problems.append(
+            "AzureWebJobsStorage: is missing. Set a connection string, or AzureWebJobsStorage__accountName or "
+            "AzureWebJobsStorage__queueServiceUri to use an identity"
+        )
+    if vault is None or queues is None:
+        return None
+    return Stores(
+        vault=vault,
+        container=values["VAULT_CONTAINER"] or "",
+        catalog=values["CATALOG_STORAGE"] or vault,
+        queues=queues,
+        identity_client_id=values["VAULT_IDENTITY_CLIENT_ID"] or "",
+        queues_identity_client_id=values["AzureWebJobsStorage__clientId"] or "",
+    )
+
+
+def _host_account(values: Mapping[str, Any]) -> Storage | None:
+    """The host's account by identity, in the names the Functions host reads (Functions docs: connections)."""
+    if name := values["AzureWebJobsStorage__accountName"]:
+        return ByIdentity(name)
+    if url := values["AzureWebJobsStorage__queueServiceUri"]:
+        name, _, suffix = (urlsplit(url).hostname or "").partition(".queue.")
+        return ByIdentity(name, suffix) if suffix else None
+    return None
+
+
+def _policy(values: Mapping[str, Any]) -> Policy:
+    return Policy(
+        schedule=values["BACKUP_SCHEDULE"],
+        owner_types=values["BACKUP_OWNER_TYPES"],
+        kinds=values["BACKUP_KINDS"] or (),
+        include=values["BACKUP_INCLUDE"] or (),
+        exclude=values["BACKUP_EXCLUDE"] or (),
+        file_versions=values["FILES_VERSIONS"],
+    )
+
+
+def _api(environ: Mapping[str, str], values: Mapping[str, Any], problems: list[str]) -> Api:
+    auth: Literal["entra", "off"] = "off" if values["API_AUTH"] == "off" else "entra"
+    if auth == "off" and (where := _not_local(environ)):
+        problems.append(f"API_AUTH: off is for development on one machine, but {where}; set it to entra")
+    if auth == "entra" and not values["API_AUDIENCE"]:
+        problems.append(f"API_AUDIENCE: is missing. {BY_NAME['API_AUDIENCE'].meaning}")
+    tenant, login = values["M365_TENANT_ID"], values["M365_LOGIN_BASE_URL"] or ""
+    return Api(
+        auth=auth,
+        audiences=values["API_AUDIENCE"] or (),
+        issuers=values["API_ISSUERS"] or (f"{login}/{tenant}/v2.0", f"{_v1_issuer(login)}/{tenant}/"),
+        jwks_url=values["API_JWKS_URL"] or f"{login}/{tenant}/discovery/v2.0/keys",
+    )
+
+
+def _v1_issuer(login: str) -> str:
+    """Tokens of version 1 name the security token service (identity platform docs: access token claims)."""
+    return "https://sts.chinacloudapi.cn" if login.endswith(".chinacloudapi.cn") else "https://sts.windows.net"
+
+
+def _not_local(environ: Mapping[str, str]) -> str:
+    """Why this is not a machine of a developer; "" when it is."""
+    for name in ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "CONTAINER_NAME", "KUBERNETES_SERVICE_HOST"):
+        if environ.get(name):
+            return f"{name} is set, so this runs in the cloud"
+    host = urlsplit(f"//{environ.get('WEBSITE_HOSTNAME') or 'localhost'}").hostname or ""
+    return "" if host in LOOPBACK else "WEBSITE_HOSTNAME is not a loopback address"
