@@ -1,0 +1,153 @@
+"""The crawl of one kind of one owner: its feeds one after the other, each from where it stopped to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from shared.errors import NeedsPerson, NotPermitted, OwnerMissing, StartOver, Throttled, Unreachable
+from shared.flows.house import House
+from shared.flows.keep import Keeper, Overtaken, Round, mark
+from shared.flows.sheet import Sheet
+from shared.flows.walk import Walk
+from shared.kinds.kind import Kind
+from shared.model import Account, Feed, FeedState, Owner
+
+ROUND_PAGES = 100_000  # a feed that asks for more is looping
+EMPTY_PAGES = 1_000  # empty pages with a next link are legal; endless ones are not
+
+
+@dataclass(slots=True)
+class Crawl:
+    """One kind of one owner, for one run. `alive` is called between pages: it may raise to stop the work in good order."""
+
+    house: House
+    kind: Kind
+    owner: Owner
+    run: str
+    walk: Walk
+    alive: Callable[[], Awaitable[None]]
+    problems: list[str] = field(default_factory=list)
+    first_crawl: bool = False
+
+    async def serve(self) -> Account:
+        """All feeds to their ends; what they could not do is in `problems`. The run's account of this kind."""
+        states = {s.feed.id: s for s in await self.house.catalog.feeds(self.owner, self.kind.name)}
+        self.first_crawl = not any(s.listed_at for s in states.values())
+        roots = await self._roots(list(states.values()))
+        whole = True
+        for feed in roots:
+            whole &= await self._feed(states.get(feed.id), feed)
+        opened = await self._opened(roots)
+        for feed in opened:
+            await self._feed(states.get(feed.id), feed)
+        if whole:  # only a complete tree proves that a place is gone
+            there = {feed.id for feed in (*roots, *opened)}
+            for state in states.values():
+                if state.feed.id not in there and not state.closed:
+                    await self._close(state)
+        return await self.account()
+
+    async def account(self) -> Account:
+        states = await self.house.catalog.feeds(self.owner, self.kind.name)
+        return sum((s.account for s in states if s.run == self.run), Account())
+
+    # -- which feeds
+
+    async def _roots(self, states: list[FeedState]) -> list[Feed]:
+        """The feeds nobody opens. Where naming them costs a request, the known ones are taken until a reconcile is due."""
+        if states and type(self.kind).opens is Kind.opens and not any(self._due(s) for s in states):
+            return [state.feed for state in states if not state.closed]
+        return await self.walk.play(self.kind.feeds(self.owner))
+
+    async def _opened(self, roots: list[Feed]) -> list[Feed]:
+        if type(self.kind).opens is Kind.opens:
+            return []
+        opened: dict[str, Feed] = {}
+        for root in roots:
+            async for version in self.house.catalog.alive(root):
+                if feed := self.kind.opens(version):
+                    opened[feed.id] = feed
+        return list(opened.values())
+
+    def _due(self, state: FeedState) -> bool:
+        """Time for a full listing: a change may have slipped through the delta (fault catalogue of every delta client)."""
+        if state.listed_at is None:
+            return True
+        return self.house.clock.now() - state.listed_at > timedelta(days=self.kind.reconcile_days)
+
+    # -- one feed
+
+    async def _feed(self, state: FeedState | None, feed: Feed) -> bool:
+        """Crawl one feed to its end; whether that worked. Trouble of one feed never sinks its owner; a throttle does
+        stop the lane, for it is the whole lane's."""
+        state = replace(state, feed=feed) if state else FeedState(feed)
+        if state.run == self.run and state.last and not state.closed:
+            return True  # an earlier delivery of this run finished it
+        try:
+            await self._to_its_end(state)
+        except Throttled:
+            raise
+        except (Unreachable, NeedsPerson, StartOver) as why:
+            if isinstance(why, OwnerMissing | NotPermitted) and self._is_root(feed):
+                raise
+            self.problems.append(f"{self.kind.name} {feed.name or feed.id}: {why}")
+            return False
+        return True
+
+    def _is_root(self, feed: Feed) -> bool:
+        return feed.id == feed.space or type(self.kind).opens is not Kind.opens and feed.path == self.owner.path
+
+    async def _to_its_end(self, state: FeedState) -> None:
+        keeper = Keeper(self.house, self.kind, self.walk, self.run)
+        starting = state.cursor is None or state.closed or (state.last and self._due(state))
+        restarts, empty, links = 0, 0, set[int]()
+        for _ in range(ROUND_PAGES):
+            await self.alive()
+            if starting or (state.round_from is not None and keeper.round is None):
+                keeper.round = await self._round(state, starting=starting)
+            try:
+                listing = await self.walk.play(self.kind.changes(state.feed, None if starting else state.cursor))
+                state = await keeper.keep(state, listing, starting=starting)
+            except StartOver:
+                restarts += 1
+                if restarts > 1:
+                    raise
+                starting, keeper.round = True, None
+                continue
+            except Overtaken as twin:
+                state, keeper.round = twin.state, None
+                if state.run == self.run and state.last:
+                    return
+                starting = state.cursor is None
+                continue
+            starting = False
+            if listing.last:
+                return
+            empty = 0 if listing.changes else empty + 1
+            if mark(listing.cursor) in links or empty > EMPTY_PAGES:
+                raise Unreachable("the service's pages lead back to themselves; tried again on the next run")
+            links.add(mark(listing.cursor))
+        raise Unreachable(f"more than {ROUND_PAGES} pages in one round; tried again on the next run")
+
+    async def _round(self, state: FeedState, *, starting: bool) -> Round:
+        """What has to be remembered of a full round: what the feed holds, and what the round's pages have shown."""
+        round = Round(self.first_crawl)
+        async for version in self.house.catalog.alive(state.feed):
+            known = version.state in ("kept", "skipped")  # what is owed has to be looked at again
+            round.tags[mark(version.item_id)] = mark(version.tag) if known else 0
+        if not starting and state.round_from is not None:
+            for seq in range(state.round_from, state.seq + 1):
+                page = await self.house.vault.read_manifest(state.feed, seq)
+                round.listed |= {mark(i) for i in page.same}
+                round.listed |= {mark(v.item_id) for v in page.versions if v.state != "gone"}
+        return round
+
+    async def _close(self, state: FeedState) -> None:
+        """The folder that opened this feed is gone from a complete tree: a last page says so; the items stay kept."""
+        keeper = Keeper(self.house, self.kind, self.walk, self.run)
+        try:
+            await keeper.commit(Sheet(state, self.run, None), state.cursor, last=True, closed=True)
+        except Overtaken:
+            return  # a twin closed it, or the next run will

@@ -1,0 +1,85 @@
+"""Who works on a lane: one row per lane, written only with its ETag. Leases save work; correctness does not rest on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.catalog.nouns import LaneRow
+from shared.errors import Contended
+from shared.flows.house import House
+from shared.model import Lane
+from shared.work.tickets import LaneTicket
+
+
+async def plan(house: House, lane: Lane, *, slot: str, run: str, gap_s: float) -> LaneTicket | None:
+    """Claim a slot for a lane: the ticket to send, or None when there is nothing to do.
+
+    A doubled timer finds the slot taken or the gap not over. A lane that was planned or running and has been silent for
+    longer than its lease lost its ticket (a cleared queue, a crash between row and message): the same run is sent again.
+    """
+    now = house.clock.now()
+    row = await house.catalog.lane(lane)
+    if row is None:
+        row = LaneRow(lane, "planned", slot, run, planned_at=now, touched_at=now)
+    elif row.state != "idle":
+        if not _silent(row, now, house.limits.lane_lease_s):
+            return None
+        row = replace(row, touched_at=now)
+    elif row.slot == slot or (row.planned_at and now - row.planned_at < timedelta(seconds=gap_s)):
+        return None
+    else:
+        row = replace(row, state="planned", slot=slot, run=run, hop=0, planned_at=now, touched_at=now)
+    await house.catalog.put_lane(row)
+    return ticket(row)
+
+
+def ticket(row: LaneRow) -> LaneTicket:
+    owner = row.lane.owner
+    return LaneTicket(owner.tenant, owner.type, owner.id, row.lane.name, row.slot, row.run, row.hop)
+
+
+async def take(house: House, lane: Lane, ticket: LaneTicket) -> LaneRow | None:
+    """Enter the lane for this ticket; None when its run is over or was superseded; Contended while another run works.
+
+    The holder is (run, hop), not the message: the same ticket delivered again enters at once, a later hop takes over.
+    """
+    now = house.clock.now()
+    row = await house.catalog.lane(lane)
+    if row is not None and row.run != ticket.run:
+        if row.slot > ticket.slot or row.state == "planned":
+            return None  # days late, or a newer plan replaced it
+        if row.state == "running" and not _silent(row, now, house.limits.lane_lease_s):
+            raise Contended(f"{lane.key}: run {row.run} is at work", after_s=60)
+    elif row is not None and (row.state == "idle" or row.hop > ticket.hop):
+        return None
+    entered = LaneRow(
+        lane,
+        "running",
+        ticket.slot,
+        ticket.run,
+        hop=ticket.hop,
+        planned_at=row.planned_at if row else now,
+        touched_at=now,
+        done_at=row.done_at if row else None,
+        etag=row.etag if row else "",
+    )
+    return await house.catalog.put_lane(entered)
+
+
+async def touch(house: House, row: LaneRow) -> LaneRow:
+    """A sign of life, at most one a minute. Contended when another worker holds the lane now: stop before the next write."""
+    now = house.clock.now()
+    if row.touched_at and now - row.touched_at < timedelta(seconds=60):
+        return row
+    return await house.catalog.put_lane(replace(row, touched_at=now))
+
+
+async def leave(house: House, row: LaneRow, problem: str = "") -> None:
+    """The run is over."""
+    now = house.clock.now()
+    await house.catalog.put_lane(replace(row, state="idle", touched_at=now, done_at=now, problem=problem))
+
+
+def _silent(row: LaneRow, now: datetime, lease_s: float) -> bool:
+    return row.touched_at is None or now - row.touched_at > timedelta(seconds=lease_s)

@@ -1,0 +1,115 @@
+"""What is due: the tenant's owners, page by page through a queue, and one lane ticket each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import get_args
+
+from shared.catalog.nouns import OwnerRow, RunRow
+from shared.errors import Contended, Misconfigured
+from shared.flows import lanes
+from shared.flows.house import House
+from shared.flows.walk import Walk
+from shared.graph.steps import Refused
+from shared.kinds import owners
+from shared.model import Lane, Owner, OwnerType
+from shared.ports import Scope
+from shared.work import tickets
+from shared.work.tickets import PlanTicket
+
+DIRECTORY = "directory"
+SEEN_EVERY = timedelta(hours=24)
+
+
+async def tick(house: House) -> None:
+    """A timer fired (maybe twice, maybe late): start an enumeration per owner type that some kind keeps."""
+    slot = house.clock.now().strftime("%Y-%m-%dT%H:%MZ")
+    for owner_type in get_args(OwnerType):
+        if owner_type in house.policy.owner_types and house.kinds_for(owner_type):
+            await house.queue.send(tickets.PLAN, tickets.write(PlanTicket(house.tenant, slot, owner_type)))
+
+
+async def serve(ticket: PlanTicket, house: House) -> None:
+    """One page of owners: plan each one's lanes, then send the next page's ticket. Delivered twice, it plans nothing twice."""
+    walk = Walk(house, await house.graph("backup"), Scope(house.tenant, DIRECTORY))
+    try:
+        roster = await walk.play(owners.roster(house.tenant, ticket.owner_type, ticket.cursor))
+    except Refused as why:
+        raise Misconfigured(
+            f"the directory of {house.tenant} can't be listed ({why}); grant {owners.READ_PERMISSION} to the backup app"
+        ) from None
+    for owner, facts in roster.owners:
+        if house.policy.covers(owner):
+            await _meet(house, owner, facts)
+            await plan_owner(house, owner, slot=ticket.slot, gap_s=house.limits.plan_gap_s)
+    if roster.cursor:
+        await house.queue.send(tickets.PLAN, tickets.write(replace(ticket, cursor=roster.cursor)))
+
+
+async def plan_owner(
+    house: House, owner: Owner, *, slot: str, gap_s: float, lane_names: tuple[str, ...] = ()
+) -> list[RunRow]:
+    """Claim the slot for each lane of an owner and send its ticket; the runs that are under way now."""
+    runs = []
+    for lane in house.lanes_of(owner):
+        if lane_names and lane.name not in lane_names:
+            continue
+        try:
+            ticket = await lanes.plan(house, lane, slot=slot, run=run_id(slot, lane), gap_s=gap_s)
+        except Contended:
+            ticket = None  # the twin of this tick was faster
+        if ticket:
+            await house.queue.send(tickets.BACKUP, tickets.write(ticket))
+        row = await house.catalog.lane(lane)
+        if row:
+            runs.append(RunRow(row.run, lane, row.slot, "running", row.planned_at or house.clock.now()))
+    return runs
+
+
+async def now(house: House, wanted: list[str]) -> list[RunRow]:
+    """Back up these owners (ids or UPNs) at once, or everyone when none is named. The runs, as far as known yet."""
+    slot = f"{house.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    if not wanted:
+        for owner_type in get_args(OwnerType):
+            if owner_type in house.policy.owner_types and house.kinds_for(owner_type):
+                await house.queue.send(tickets.PLAN, tickets.write(PlanTicket(house.tenant, slot, owner_type)))
+        return []
+    runs: list[RunRow] = []
+    for owner in [await find(house, name) for name in wanted]:
+        runs += await plan_owner(house, owner, slot=slot, gap_s=0)
+    return runs
+
+
+async def find(house: House, name: str) -> Owner:
+    """An owner by id or UPN: from the catalog, else from the directory. Raises Misconfigured when there is none."""
+    known = await house.catalog.find_owner(house.tenant, name)
+    if known:
+        return known.owner
+    walk = Walk(house, await house.graph("backup"), Scope(house.tenant, DIRECTORY))
+    found = await walk.play(owners.find(house.tenant, name))
+    if found is None:
+        raise Misconfigured(f"owner {name!r}: the directory has no such user")
+    await _meet(house, found, {})
+    return found
+
+
+async def _meet(house: House, owner: Owner, facts: dict[str, str]) -> None:
+    """Note the owner; a known one is written again only when something changed or a day has passed."""
+    current = house.clock.now()
+    row = await house.catalog.owner(owner)
+    told = {k: v for k, v in row.facts.items() if k.startswith("problem:")} if row else {}
+    facts = {**(facts or (row.facts if row else {})), **told}
+    if row and row.owner.name == owner.name and dict(row.facts) == facts and not _stale(row, current):
+        return
+    await house.catalog.put_owner(OwnerRow(owner, row.state if row else "ok", current, facts))
+
+
+def _stale(row: OwnerRow, current: datetime) -> bool:
+    return row.seen_at is None or current - row.seen_at > SEEN_EVERY
+
+
+def run_id(slot: str, lane: Lane) -> str:
+    """The run that serves a slot for a lane: derived, so that a repeated plan lands on its own footprints."""
+    compact = slot.replace("-", "").replace(":", "")
+    return f"{compact}-{lane.owner.key}-{lane.name}"
