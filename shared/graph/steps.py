@@ -58,10 +58,26 @@ class Fetch(Step):
 
 @dataclass(frozen=True, slots=True)
 class Upload(Step):
-    """Send a kept part to an upload session's pre-authenticated URL in fragments (no Authorization header goes there)."""
+    """Send a kept part, or bytes taken out of one, to an upload session's pre-authenticated URL in fragments (no
+    Authorization header goes there)."""
 
     part: Part | None = None
+    data: bytes = b""
     fragment_bytes: int = 0
+
+    @property
+    def source(self) -> Part | bytes:
+        return self.data if self.part is None else self.part
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Step):
+    """Read a kept part out of the vault: its bytes come back in `reply.body`. No request to Graph.
+
+    For what has to be in memory as a whole, and is bounded by the service (a message to take its attachments from).
+    """
+
+    part: Part = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,10 @@ class Together(Step):
     """Several steps whose order does not matter; answered by a reply whose `parts` line up with them."""
 
     steps: tuple[Step, ...] = ()
+
+    @property
+    def reads(self) -> bool:
+        return all(step.reads for step in self.steps)
 
 
 class Refused(Exception):
@@ -161,6 +181,10 @@ def delete(path: str, *, units: int = 0) -> Step:
 
 def together(*steps: Step) -> Together:
     return Together("ALL", "", steps=steps)
+
+
+def read(part: Part) -> Read:
+    return Read("GET", "", part=part)
 
 
 def segment(text: str) -> str:
