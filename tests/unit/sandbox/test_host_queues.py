@@ -53,7 +53,7 @@ async def test_a_failing_message_is_tried_max_dequeue_count_times_then_poisoned(
 
 
 async def test_a_message_that_only_crashes_left_behind_goes_to_poison_unserved(azurite: str) -> None:
-    queue, served = fresh("crashed"), list[str]()
+    queue, served = fresh("crashed"), list[str | None]()
 
     async def serve(message: func.QueueMessage) -> None:
         served.append(message.id)
@@ -87,7 +87,7 @@ async def test_the_next_try_waits_for_the_visibility_timeout(azurite: str) -> No
 
 
 async def test_text_that_is_not_base64_goes_to_poison_as_it_is(azurite: str) -> None:
-    queue, served = fresh("plain"), list[str]()
+    queue, served = fresh("plain"), list[str | None]()
 
     async def serve(message: func.QueueMessage) -> None:
         served.append(message.id)

@@ -70,7 +70,9 @@ def test_the_shortest_gap_is_seen() -> None:
 def field(least: int, most: int) -> st.SearchStrategy[str]:
     number = st.integers(least, most)
     ranges = st.tuples(number, number).map(lambda ends: f"{min(ends)}-{max(ends)}")
-    steps = st.tuples(st.one_of(st.just("*"), ranges), st.integers(1, most)).map(lambda pair: f"{pair[0]}/{pair[1]}")
+    # of one value with a step ("4-4/2") the other cron makes "from 4 on"
+    wide = st.tuples(st.integers(least, most - 1), number).map(lambda ends: f"{ends[0]}-{max(ends[0] + 1, ends[1])}")
+    steps = st.tuples(st.one_of(st.just("*"), wide), st.integers(1, most)).map(lambda pair: f"{pair[0]}/{pair[1]}")
     part = st.one_of(number.map(str), ranges, steps)
     return st.one_of(st.just("*"), st.lists(part, min_size=1, max_size=3).map(",".join))
 
