@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from sandbox.tenant.calls import Call, Refusal, the_user
-from sandbox.tenant.drive_state import Drive, Item
+from sandbox.tenant.drive_nouns import Item
+from sandbox.tenant.drive_state import Drive
 
 _FUNCTION = re.compile(r"(delta)\((?:token='([^']*)')?\)")
 

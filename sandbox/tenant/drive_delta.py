@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sandbox.tenant.calls import Refusal
-from sandbox.tenant.drive_state import Drive, Item, LogEntry, Tombstone
+from sandbox.tenant.drive_nouns import Item, LogEntry, Tombstone
+from sandbox.tenant.drive_state import Drive
 
 
 @dataclass(frozen=True, slots=True)

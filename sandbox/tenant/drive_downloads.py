@@ -14,7 +14,8 @@ from aiohttp import web
 from sandbox.tenant.calls import Answer, Refusal
 from sandbox.tenant.drive_address import check_open
 from sandbox.tenant.drive_content import Blob
-from sandbox.tenant.drive_state import Drive, Item
+from sandbox.tenant.drive_nouns import Item
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.state import Tenant
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.tenant.drive_items import when
-from sandbox.tenant.drive_state import Drive, Item, Permission
+from sandbox.tenant.drive_nouns import Item, Permission
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.state import Tenant
 
 Json = dict[str, Any]

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from sandbox.tenant.calls import Refusal
-from sandbox.tenant.drive_state import Drive, Item, Tombstone, Version
+from sandbox.tenant.drive_nouns import Item, Tombstone, Version
+from sandbox.tenant.drive_state import Drive
 
 Json = dict[str, Any]
 

@@ -12,7 +12,8 @@ from typing import Any
 from sandbox.tenant import drive_names
 from sandbox.tenant.content import Made
 from sandbox.tenant.drive_content import Blob
-from sandbox.tenant.drive_state import Drive, DriveOptions, Identity, Item, Permission
+from sandbox.tenant.drive_nouns import DriveOptions, Identity, Item, Permission
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.sharing import add_link, grant_to
 from sandbox.tenant.state import Tenant, User
 
@@ -61,8 +62,15 @@ def content_of(*, text: str | None, data: str | None, size: int | None, seed: st
 
 
 def add_file(
-    tenant: Tenant, user: str, path: str, *, text: str | None = None, data: str | None = None, size: int | None = None,
-    seed: str | None = None, modified: str | None = None,
+    tenant: Tenant,
+    user: str,
+    path: str,
+    *,
+    text: str | None = None,
+    data: str | None = None,
+    size: int | None = None,
+    seed: str | None = None,
+    modified: str | None = None,
 ) -> Json:
     drive, now = drive_of(tenant, user), tenant.clock()
     above, _, name = path.strip("/").rpartition("/")
@@ -80,7 +88,13 @@ def add_folder(tenant: Tenant, user: str, path: str) -> Json:
 
 
 def edit_file(
-    tenant: Tenant, user: str, path: str, *, text: str | None = None, data: str | None = None, size: int | None = None,
+    tenant: Tenant,
+    user: str,
+    path: str,
+    *,
+    text: str | None = None,
+    data: str | None = None,
+    size: int | None = None,
     seed: str | None = None,
 ) -> Json:
     drive = drive_of(tenant, user)
@@ -131,7 +145,13 @@ def empty_drive(tenant: Tenant, user: str) -> Json:
 
 
 def share_item(
-    tenant: Tenant, user: str, path: str, *, to: str | None = None, role: str = "read", link: str | None = None,
+    tenant: Tenant,
+    user: str,
+    path: str,
+    *,
+    to: str | None = None,
+    role: str = "read",
+    link: str | None = None,
     scope: str = "organization",
 ) -> Json:
     """A direct grant `to` a user, or a `link` ("view", "edit") of a scope; both when both are given."""

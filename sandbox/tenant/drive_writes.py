@@ -13,7 +13,8 @@ from sandbox.tenant.drive_address import Address, the_drive, the_item
 from sandbox.tenant.drive_content import Blob, Joined
 from sandbox.tenant.drive_downloads import download_url
 from sandbox.tenant.drive_items import View, read_select, show_item
-from sandbox.tenant.drive_state import Drive, Identity, Item
+from sandbox.tenant.drive_nouns import Identity, Item
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.state import Tenant
 
 Json = dict[str, Any]
@@ -197,7 +198,14 @@ def _date(text: Any) -> dt.datetime | None:
 
 
 def store(
-    tenant: Tenant, drive: Drive, parent: Item, name: str, blob: Blob, *, behaviour: str, by: Identity,
+    tenant: Tenant,
+    drive: Drive,
+    parent: Item,
+    name: str,
+    blob: Blob,
+    *,
+    behaviour: str,
+    by: Identity,
     dates: tuple[dt.datetime | None, dt.datetime | None] = (None, None),
 ) -> tuple[Item, bool]:
     """Put a file where it belongs: a new item, a new version, or a refusal. Tells whether the item is new."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import quote, urlencode
 
 from sandbox.tenant import drive_writes, sharing, uploads
@@ -33,7 +33,8 @@ from sandbox.tenant.drive_items import (
     show_version,
 )
 from sandbox.tenant.drive_mutations import mutations
-from sandbox.tenant.drive_state import Drive, Item, Tombstone, Version
+from sandbox.tenant.drive_nouns import Item, Tombstone, Version
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.uploads import upload_door
 
 __all__ = ["download_door", "dump_drives", "mutations", "routes", "upload_door"]
@@ -42,6 +43,8 @@ READ = ("Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWr
 WRITE = ("Files.ReadWrite.All", "Sites.ReadWrite.All", "Sites.FullControl.All")
 PAGE_MAX = 1000
 SHARING = ("deltashowsharingchanges", "deltashowremovedasdeleted", "deltatraversepermissiongaps")
+
+Act = Callable[[Call, Address], Awaitable[Answer]]
 
 routes = Routes()
 
@@ -254,7 +257,7 @@ def _delta_units(call: Call, params: dict[str, str]) -> Charge:
 LIST = ("$select", "$top", "$orderby", "$skiptoken", "$expand")
 CONFLICT = drive_writes.CONFLICT
 # what may follow an item, and by which method: handler, roles, price, query options
-OPERATIONS: dict[tuple[str, ...], dict[str, tuple[Callable[..., object], tuple[str, ...], Scope, Iterable[str]]]] = {
+OPERATIONS: dict[tuple[str, ...], dict[str, tuple[Act, tuple[str, ...], Scope, Iterable[str]]]] = {
     (): {
         "GET": (get_item, READ, units(1), ("$select", "$expand")),
         "PATCH": (drive_writes.patch_item, WRITE, units(2), ("$select", *CONFLICT)),
@@ -294,8 +297,8 @@ def match_drive(method: str, segments: tuple[str, ...]) -> Match | None:
     if address.many or address.start is None:
         if method != "GET":
             raise Refusal(405, "invalidRequest", f"The drive does not take {method}.")
-        act = list_drives if address.many else get_drive
-        return Match(_addressed(act, ("$select",)), {}, READ, units(2 if address.many else 1), None)
+        found: Act = list_drives if address.many else get_drive
+        return Match(_addressed(found, ("$select",)), {}, READ, units(2 if address.many else 1), None)
     for shape, by_method in OPERATIONS.items():
         fits = len(shape) == len(address.tail) and all(s in ("{}", t) for s, t in zip(shape, address.tail, strict=True))
         if fits and method in by_method:
@@ -306,7 +309,7 @@ def match_drive(method: str, segments: tuple[str, ...]) -> Match | None:
     raise Refusal(404, "itemNotFound", f"Resource not found for the segment '{address.tail[-1]}'.")
 
 
-def _addressed(act: Callable[..., object], query: Iterable[str]) -> Handler:
+def _addressed(act: Act, query: Iterable[str]) -> Handler:
     async def handle(call: Call) -> Answer:
         for option in call.query:
             if option not in query:
@@ -314,9 +317,7 @@ def _addressed(act: Callable[..., object], query: Iterable[str]) -> Handler:
         address = read_address(call.segments)
         assert address is not None
         drive_writes.settle_rewrites(call)
-        answer = await act(call, address)  # type: ignore[misc]
-        assert isinstance(answer, Answer)
-        return answer
+        return await act(call, address)
 
     return handle
 

@@ -13,7 +13,8 @@ from sandbox.tenant import drive_names
 from sandbox.tenant.content import OnDisk
 from sandbox.tenant.drive_content import Blob
 from sandbox.tenant.drive_mutations import owner
-from sandbox.tenant.drive_state import Drive, Item
+from sandbox.tenant.drive_nouns import Item
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.seed_drives import give_drive
 from sandbox.tenant.state import Tenant, User
 

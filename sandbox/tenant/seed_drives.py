@@ -8,7 +8,8 @@ import unicodedata
 from sandbox.tenant.content import Made
 from sandbox.tenant.drive_content import Blob
 from sandbox.tenant.drive_mutations import folder_at, item_at, owner
-from sandbox.tenant.drive_state import Drive, Item
+from sandbox.tenant.drive_nouns import Item
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.sharing import add_link, grant_to
 from sandbox.tenant.state import Tenant, User
 
@@ -83,8 +84,9 @@ def _names(tenant: Tenant, drive: Drive) -> None:
         put(tenant, drive, f"Names/{name}", name.encode())
     odd = (
         "日本語の書類.txt", "🚀 launch 👩‍👩‍👧.txt", "שלום עולם.txt", "a\u202egnp.txt", "100% & more #1.txt",
-        "it's+plus=eq.txt", "semi;colon,comma.txt", "[brackets] {braces}.txt", "no extension", ".hidden", "two..dots.txt",
-        "Straße.txt", "STRASSE.txt", "x" * 251 + ".txt", "non\u00a0breaking.txt", "=cmd.csv", "con.txt", "a\u200bb.txt",
+        "it's+plus=eq.txt", "semi;colon,comma.txt", "[brackets] {braces}.txt", "no extension", ".hidden",
+        "two..dots.txt", "Straße.txt", "STRASSE.txt",
+        "x" * 251 + ".txt", "non\u00a0breaking.txt", "=cmd.csv", "con.txt", "a\u200bb.txt",
     )  # fmt: skip
     for name in odd:
         put(tenant, drive, f"Names/{name}", name.encode())

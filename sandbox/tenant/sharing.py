@@ -8,7 +8,8 @@ from typing import Any
 from sandbox.tenant.calls import Answer, Call, Refusal
 from sandbox.tenant.drive_address import Address, the_drive, the_item
 from sandbox.tenant.drive_items import PERMISSION_MEMBERS, read_select
-from sandbox.tenant.drive_state import Drive, Item, Permission
+from sandbox.tenant.drive_nouns import Item, Permission
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.state import Tenant, User
 
 Json = dict[str, Any]

@@ -21,7 +21,8 @@ from sandbox.tenant.drive_address import Address, the_drive, the_item, the_targe
 from sandbox.tenant.drive_content import Blob
 from sandbox.tenant.drive_downloads import download_url
 from sandbox.tenant.drive_items import View, show_item
-from sandbox.tenant.drive_state import Drive, Identity, Item
+from sandbox.tenant.drive_nouns import Identity, Item
+from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.drive_writes import (
     CONFLICT,
     author,
@@ -61,7 +62,7 @@ async def put_content(call: Call, address: Address) -> Answer:
         parent, name, behaviour = item.parent, item.name, "replace"
     if (existing := parent.children.get(drive_names.key(name))) is not None:
         check_if_match(call, existing)
-    _check_no_session(drive, parent, name)
+    _check_no_session(drive, parent, name, call.tenant.clock())
     item, new = store(call.tenant, drive, parent, name, Blob(data), behaviour=behaviour, by=author(call))
     return Answer(201 if new else 200, shown(call, drive, item))
 
@@ -126,7 +127,7 @@ async def create_session(call: Call, address: Address) -> Answer:
     if size is not None and drive.used + size > drive.quota_total:
         raise Refusal(507, "quotaLimitReached", "Insufficient Space Available")
     behaviour = conflict_behaviour(call, item, "fail")
-    _check_target(drive, parent, name, behaviour)
+    _check_target(drive, parent, name, behaviour, call.tenant.clock())
     session = Session(
         call.tenant.ids.token("upload", 40), drive, parent, name, behaviour, author(call),
         read_dates(item.get("fileSystemInfo")),
@@ -163,19 +164,21 @@ def _read_body(call: Call) -> tuple[Json, bool]:
     return item, deferred
 
 
-def _check_target(drive: Drive, parent: Item, name: str, behaviour: str) -> None:
+def _check_target(drive: Drive, parent: Item, name: str, behaviour: str, now: dt.datetime) -> None:
     existing = parent.children.get(drive_names.key(name))
     if existing is not None:
         check_unlocked(existing)
         if behaviour == "fail" or (behaviour == "replace" and existing.folder):
             raise name_taken()
-    _check_no_session(drive, parent, name)
+    _check_no_session(drive, parent, name, now)
 
 
-def _check_no_session(drive: Drive, parent: Item, name: str) -> None:
+def _check_no_session(drive: Drive, parent: Item, name: str, now: dt.datetime) -> None:
     """One session per target name on business drives, even with replace (onedrive-api-docs 747)."""
-    for session in drive.sessions.values():
-        if session.parent is parent and drive_names.key(session.name) == drive_names.key(name):
+    for session in list(drive.sessions.values()):
+        if session.expires <= now:
+            _drop(session, keep=False)
+        elif session.parent is parent and drive_names.key(session.name) == drive_names.key(name):
             raise Refusal(409, "nameAlreadyExists", "The specified item is currently being uploaded.")
 
 

@@ -1,8 +1,9 @@
-"""A caller of the simulated tenant for the drive tests: one user with a OneDrive, one without, an app for everything."""
+"""A caller of the simulated tenant for the drive tests: Ada has a OneDrive, Bob and Cat have none."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -51,8 +52,15 @@ class Caller:
         return self._tokens[roles]
 
     async def ask(
-        self, method: str, url: str, *, body: Any = None, data: bytes | None = None, signed: bool = True,
-        roles: frozenset[str] = ROLES, **headers: str,
+        self,
+        method: str,
+        url: str,
+        *,
+        body: Any = None,
+        data: bytes | None = None,
+        signed: bool = True,
+        roles: frozenset[str] = ROLES,
+        **headers: str,
     ) -> Reply:
         """`url` is below /v1.0, or whole. Header names are given with underscores."""
         whole = url if url.startswith("https:") else f"{self._running.doors.graph}/v1.0{url}"
@@ -62,7 +70,12 @@ class Caller:
         if data is not None:
             sent.setdefault("Content-Type", "application/octet-stream")
         async with self._session.request(
-            method, yarl.URL(whole, encoded=True), json=body, data=data, headers=sent, allow_redirects=False
+            method,
+            yarl.URL(whole, encoded=True),
+            json=body,
+            data=io.BytesIO(data) if data else data,
+            headers=sent,
+            allow_redirects=False,
         ) as answer:
             raw = await answer.read()
             is_json = "json" in answer.headers.get("Content-Type", "")
@@ -75,7 +88,7 @@ class Caller:
     def at(self, rest: str = "") -> str:
         return f"/drives/{self.drive.id}{rest}"
 
-    def mutate(self, name: str, **arguments: Any) -> Any:
+    def mutate(self, name: str, /, **arguments: Any) -> Any:
         return mutations[name](self.tenant, user=ADA, **arguments)
 
     async def round(self, start: str | None = None, **headers: str) -> tuple[list[dict[str, Any]], str]:
@@ -93,8 +106,8 @@ class Caller:
 
 def new_tenant(**options: Any) -> Tenant:
     """Plain answers unless a test asks for the surprises."""
-    plain = {"page_jitter": False, "delta_replays": False, "delta_empty_pages": False, "throttling": False, "latency_s": 0}
-    tenant = Tenant(Options(**{**plain, **options}))
+    plain = dict.fromkeys(("page_jitter", "delta_replays", "delta_empty_pages", "throttling"), False)
+    tenant = Tenant(Options(**{"latency_s": 0, **plain, **options}))
     for upn in (ADA, BOB, CAT):
         user = User(tenant.ids.guid(), upn, upn.partition("@")[0].title(), upn)
         tenant.users[user.id] = user
