@@ -1,0 +1,1 @@
+"""The vault station: pages and big parts as blobs. The truth."""
