@@ -321,7 +321,7 @@ class FeedState:
     taken_at: datetime | None = None  # of the page `seq`: the next page's is never earlier
     closed: bool = False  # the place itself is gone; its items are kept
     run: str = ""
-    account: Account = Account()
+    account: Account = field(default_factory=Account)
     problem: str = ""  # why the last run could not finish this feed, for people
     etag: str = field(default="", compare=False)
 
@@ -346,7 +346,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to: an owner (maybe of another tenant), and a folder: "original", or the name of one that is made for it."""
+    """Where to: an owner (maybe of another tenant), and a folder: "original", or the name of one made for it."""
 
     owner: Owner
     folder: str = "Restored"

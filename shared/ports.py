@@ -32,7 +32,7 @@ class Scope:
 
 class Graph(Protocol):
     """Microsoft Graph under one app registration. Waits out short throttles; raises TryLater for long ones,
-    NotPermitted when no token is to be had, Unreachable when retries are used up. Other statuses come back as replies."""
+    NotPermitted when no token is to be had, Unreachable when retries are used up. Other statuses are replies."""
 
     async def send(self, step: Step, scope: Scope) -> Reply: ...
 
@@ -49,7 +49,8 @@ class Graph(Protocol):
 class Pieces(Protocol):
     """Random access to a kept part while it is uploaded."""
 
-    size: int
+    @property
+    def size(self) -> int: ...
 
     async def read(self, offset: int, length: int) -> bytes: ...
 

@@ -1,6 +1,6 @@
 """The rows of the catalog that are not versions or feeds, as values. Pure.
 
-Every noun with an `etag` is written conditionally: the tag is the one its last reading carried, "" for a row that is new.
+Every noun with an `etag` is written conditionally: the tag is the one its last reading carried, "" for a new row.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from shared.model import Account, Lane, Mode, Owner, Place, Restored, Selection,
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalog holds of one item, as seen from a feed. `here`: its newest version in this feed. `kept`: its newest
-    version whose bytes we have, in this feed or else in another one of the same space (the item moved)."""
+    """What the catalog holds of one item, as seen from a feed.
+
+    `here`: its newest version in this feed. `kept`: its newest version whose bytes we have, in this feed or else in
+    another one of the same space (the item moved).
+    """
 
     here: Version | None = None
     kept: Version | None = None
+    elsewhere: bool = False  # another feed of the space holds it now
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class OwnerRow:
     owner: Owner
     state: str = "ok"
     seen_at: datetime | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)  # what the directory said: mail, userType, accountEnabled ...
+    facts: Mapping[str, str] = field(default_factory=dict)  # from the directory: mail, userType, accountEnabled ...
 
 
 LaneState = Literal["planned", "running", "idle"]
@@ -66,7 +70,7 @@ class RunRow:
     state: RunState
     started_at: datetime
     ended_at: datetime | None = None
-    account: Account = Account()
+    account: Account = field(default_factory=Account)
     kinds: Mapping[str, Account] = field(default_factory=dict)
     requests: int = 0
     problems: tuple[str, ...] = ()

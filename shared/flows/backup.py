@@ -1,4 +1,4 @@
-"""One delivery of a lane ticket: take the lane, crawl its kinds, hand on when the time is up, settle the run's account."""
+"""One delivery of a lane ticket: take the lane, crawl its kinds, hand on when the time is up, settle the account."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ EMPTY_PAGES = 1_000  # empty pages with a next link are legal; endless ones are 
 
 @dataclass(slots=True)
 class Crawl:
-    """One kind of one owner, for one run. `alive` is called between pages: it may raise to stop the work in good order."""
+    """One kind of one owner, for one run. `alive` is called between pages: it may raise to stop in good order."""
 
     house: House
     kind: Kind
@@ -56,13 +56,13 @@ class Crawl:
     # -- which feeds
 
     async def _roots(self, states: list[FeedState]) -> list[Feed]:
-        """The feeds nobody opens. Where naming them costs a request, the known ones are taken until a reconcile is due."""
-        if states and type(self.kind).opens is Kind.opens and not any(self._due(s) for s in states):
+        """The feeds nobody opens. Where naming them costs a request, known ones serve until a reconcile is due."""
+        if states and self.kind.tree is None and not any(self._due(s) for s in states):
             return [state.feed for state in states if not state.closed]
         return await self.walk.play(self.kind.feeds(self.owner))
 
     async def _opened(self, roots: list[Feed]) -> list[Feed]:
-        if type(self.kind).opens is Kind.opens:
+        if self.kind.tree is None:
             return []
         opened: dict[str, Feed] = {}
         for root in roots:
@@ -72,7 +72,7 @@ class Crawl:
         return list(opened.values())
 
     def _due(self, state: FeedState) -> bool:
-        """Time for a full listing: a change may have slipped through the delta (fault catalogue of every delta client)."""
+        """Time for a full listing: a change may have slipped through the delta."""
         if state.listed_at is None:
             return True
         return self.house.clock.now() - state.listed_at > timedelta(days=self.kind.reconcile_days)
@@ -90,14 +90,11 @@ class Crawl:
         except Throttled:
             raise
         except (Unreachable, NeedsPerson, StartOver) as why:
-            if isinstance(why, OwnerMissing | NotPermitted) and self._is_root(feed):
+            if isinstance(why, OwnerMissing | NotPermitted) and self.kind.tree in (None, feed.id):
                 raise
             self.problems.append(f"{self.kind.name} {feed.name or feed.id}: {why}")
             return False
         return True
-
-    def _is_root(self, feed: Feed) -> bool:
-        return feed.id == feed.space or type(self.kind).opens is not Kind.opens and feed.path == self.owner.path
 
     async def _to_its_end(self, state: FeedState) -> None:
         keeper = Keeper(self.house, self.kind, self.walk, self.run)

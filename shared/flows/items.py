@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from shared.catalog.nouns import Known, Owed, RunRow
 from shared.errors import TryLater
-from shared.flows import lanes
 from shared.flows.backup import named
 from shared.flows.house import House, scope
 from shared.flows.keep import Keeper, Overtaken, enter, prior_of, verdict_on

@@ -1,7 +1,7 @@
 """From one listing to committed pages: what is new is taken, what is gone gets a tombstone, and the cursor moves last.
 
-The order is the promise (design: "Order"): big parts while items are taken, then the page with the cursor, then its rows, then
-the feed's row. A crash anywhere leaves at worst parts nobody points at, or a page whose rows the next worker writes.
+The order is the promise: big parts while items are taken, then the page with the cursor, then its rows, then the
+feed's row. A crash anywhere leaves at worst parts nobody points at, or a page whose rows the next worker writes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,20 @@ from shared.flows.sheet import Sheet, after
 from shared.flows.walk import Walk, outage
 from shared.graph.steps import Refused
 from shared.kinds.kind import Kind
-from shared.model import Account, Capture, Change, FeedState, Gone, Listing, Lost, Seen, Skipped, Taken, Vanished, Version
-
+from shared.model import (
+    Account,
+    Capture,
+    Change,
+    FeedState,
+    Gone,
+    Listing,
+    Lost,
+    Seen,
+    Skipped,
+    Taken,
+    Vanished,
+    Version,
+)
 
 T = TypeVar("T")
 

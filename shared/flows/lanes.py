@@ -1,4 +1,4 @@
-"""Who works on a lane: one row per lane, written only with its ETag. Leases save work; correctness does not rest on them."""
+"""Who works on a lane: one row per lane, written only with its ETag. Leases save work; correctness rests elsewhere."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from shared.work.tickets import LaneTicket
 async def plan(house: House, lane: Lane, *, slot: str, run: str, gap_s: float) -> LaneTicket | None:
     """Claim a slot for a lane: the ticket to send, or None when there is nothing to do.
 
-    A doubled timer finds the slot taken or the gap not over. A lane that was planned or running and has been silent for
-    longer than its lease lost its ticket (a cleared queue, a crash between row and message): the same run is sent again.
+    A doubled timer finds the slot taken or the gap not over. A lane that was planned or running and has been silent
+    for longer than its lease lost its ticket (a cleared queue, a crash between row and message): the run is sent again.
     """
     now = house.clock.now()
     row = await house.catalog.lane(lane)
@@ -68,7 +68,7 @@ async def take(house: House, lane: Lane, ticket: LaneTicket) -> LaneRow | None:
 
 
 async def touch(house: House, row: LaneRow) -> LaneRow:
-    """A sign of life, at most one a minute. Contended when another worker holds the lane now: stop before the next write."""
+    """A sign of life, at most one a minute. Contended when another worker holds the lane now: stop at once."""
     now = house.clock.now()
     if row.touched_at and now - row.touched_at < timedelta(seconds=60):
         return row

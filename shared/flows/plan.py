@@ -31,7 +31,7 @@ async def tick(house: House) -> None:
 
 
 async def serve(ticket: PlanTicket, house: House) -> None:
-    """One page of owners: plan each one's lanes, then send the next page's ticket. Delivered twice, it plans nothing twice."""
+    """One page of owners: plan each one's lanes, then send the next page's ticket. A repetition plans nothing twice."""
     walk = Walk(house, await house.graph("backup"), Scope(house.tenant, DIRECTORY))
     try:
         roster = await walk.play(owners.roster(house.tenant, ticket.owner_type, ticket.cursor))

@@ -4,7 +4,7 @@
     TryLater, StartOver             a fresh message with a delay, then this one is done
     NeedsPerson                     told where people look (lane, restore, lost tickets); this message is done
     Damaged (an unreadable ticket)  a visible record; this message is done: reading it again would not help
-    anything else                   a bug or a crash: the platform delivers it again, and after five times it becomes a record
+    anything else                   a bug or a crash: the platform delivers it again; after five times it is a record
 """
 
 from __future__ import annotations

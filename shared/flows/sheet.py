@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shared.model import (
     Account,
@@ -34,7 +34,7 @@ class Sheet:
     run: str
     round_from: int | None
     same: list[str] = field(default_factory=list)
-    account: Account = Account()
+    account: Account = field(default_factory=Account)
     size_bytes: int = 0
     _changes: list[Drafted] = field(default_factory=list)
 
@@ -184,11 +184,11 @@ def after(state: FeedState, page: Page) -> FeedState:
 
 
 def encode(record: Json | Mapping[str, object]) -> bytes:
-    """A record's bytes: readable UTF-8; a lone surrogate (legal in Graph's JSON) has no UTF-8 form and stays escaped."""
+    """A record's bytes: readable UTF-8; a lone surrogate (legal in Graph's JSON) has none and stays escaped."""
     try:
         return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
         return json.dumps(record, separators=(",", ":")).encode()
 
 
-_NEVER = datetime.min  # replaced when the sheet is drafted
+_NEVER = datetime.min.replace(tzinfo=UTC)  # replaced when the sheet is drafted

@@ -4,24 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.errors import TryLater, Verdict
 from shared.flows.house import House
 from shared.graph.steps import Fetch, Read, Refused, Reply, Step, Steps, Together, Upload
 from shared.model import Chunk, Part
-from shared.ports import Graph, Scope
+from shared.ports import Graph, Pieces, Scope
 from shared.quickxor import QuickXor
 
 T = TypeVar("T")
 TRIES_ON_MISMATCH = 2
 
 
-class Walk:
-    """One worker's way through a lane: the graph under one identity, one throttling scope, one vault."""
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """Random access to bytes that were taken out of a kept part."""
 
-    def __init__(self, house: House, graph: Graph, scope: Scope) -> None:
-        self._house, self._graph, self._scope = house, graph, scope
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    async def read(self, offset: int, length: int) -> bytes:
+        return self.data[offset : offset + length]
+
+
+class WouldWrite(Exception):
+    """A preview reached the first request that changes something."""
+
+
+class Walk:
+    """One worker's way through a lane: the graph under one identity, one throttling scope, one vault.
+
+    `dry`: a preview. Reads go out; the first step that would write ends its act with `WouldWrite`.
+    """
+
+    def __init__(self, house: House, graph: Graph, scope: Scope, *, dry: bool = False) -> None:
+        self._house, self._graph, self._scope, self._dry = house, graph, scope, dry
         self._half_loaded: set[str] = set()
 
     async def play(self, act: Steps[T]) -> T:
@@ -84,17 +106,22 @@ class Walk:
         return sorted(answers, key=lambda answer: answer[0])
 
     async def _answer(self, step: Step) -> Reply:
+        if self._dry and (isinstance(step, Upload) or not (step.reads or isinstance(step, Together | Read))):
+            raise WouldWrite
         match step:
             case Fetch():
                 return await self._fetch(step)
             case Upload():
-                return await self._graph.upload(step, self._scope, self._house.vault.pieces(step.source))
+                return await self._graph.upload(step, self._scope, self._house.self._pieces(step.source))
             case Together():
                 return Reply(200, parts=tuple(await self._graph.send_all(step.steps, self._scope)))
             case Read():
-                return Reply(200, await self._house.vault.read_part(step.part))
+                return Reply(200, b"".join([block async for block in self._house.vault.stream(step.part)]))
             case _:
                 return await self._graph.send(step, self._scope)
+
+    def _pieces(self, source: Part | bytes) -> Pieces:
+        return Loose(source) if isinstance(source, bytes) else self._house.vault.pieces(source)
 
     # -- big bytes
 
@@ -152,7 +179,7 @@ class Walk:
 async def _or_verdict(answer: object) -> Reply | Exception:
     try:
         return await answer  # type: ignore[misc, no-any-return]  # a coroutine of Reply
-    except (Verdict, Refused) as why:
+    except (Verdict, Refused, WouldWrite) as why:
         return why
 
 

@@ -7,7 +7,21 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from shared.graph.steps import Steps
-from shared.model import Cursor, Feed, Json, Kept, Listing, Mode, Owner, OwnerType, Place, Restored, Seen, Taken, Version
+from shared.model import (
+    Cursor,
+    Feed,
+    Json,
+    Kept,
+    Listing,
+    Mode,
+    Owner,
+    OwnerType,
+    Place,
+    Restored,
+    Seen,
+    Taken,
+    Version,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,9 @@ class Kind(ABC):
     write_permissions: ClassVar[tuple[str, ...]]
     server_owned: ClassVar[frozenset[str]]  # members of a record that no client can set
     losses: ClassVar[tuple[str, ...]]  # what a restore can't give back, in words for people
+    tree: ClassVar[str | None] = None  # id of the feed whose items are folders that open feeds of their own, if any
+    restore_bytes_per_s: ClassVar[int] = 500_000  # what the service lets one restore write (for estimates)
+    restore_items_per_s: ClassVar[float] = 4.0
     reconcile_days: ClassVar[int]  # a full listing at least this often, though changes are known by delta
 
     # -- the crawl
@@ -53,6 +70,10 @@ class Kind(ABC):
     def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
         """Take one item. `prior` is the newest kept version of the same item in this space with the same
         `content_tag`: its parts may be used again instead of reading the bytes once more."""
+
+    def unchanged(self, seen: Seen, kept: Version) -> bool:
+        """Whether the listing's entry tells nothing that the kept version does not hold already."""
+        return seen.tag == kept.tag
 
     @abstractmethod
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:

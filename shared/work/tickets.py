@@ -1,4 +1,4 @@
-"""Tickets: small promises of work. Names only, versioned JSON, safe to deliver twice, late or beside themselves. Pure."""
+"""Tickets: small promises of work. Names only, versioned JSON, safe to deliver twice or late. Pure."""
 
 from __future__ import annotations
 

@@ -1,0 +1,158 @@
+"""Which versions an order means: a walk down the kept folders as of a moment that can stop and go on anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from shared.errors import FormatUnknown
+from shared.flows.house import House
+from shared.kinds.kind import Into, Kind
+from shared.model import Feed, FeedState, Owner, Version
+
+LISTED_AT_ONCE = 200
+DEEPEST = 400  # a path of Graph is shorter; deeper means that the tree bites its own tail
+
+
+@dataclass(slots=True)
+class Frame:
+    """A kept folder that is being walked. Its children come from two places, one after the other: the feed it opens
+    (a mail folder's messages), then the feed it is an item of (its subfolders, or all its children in a drive)."""
+
+    root: str  # feed id of the tree
+    folder: str  # item id, "" at the top
+    into: Into
+    path: str  # for the report
+    opens: str = ""  # feed id of what the folder opens, "" when nothing, or when that part is done
+    after: str = ""  # the child that was done last, in this part
+
+    @property
+    def feed_id(self) -> str:
+        return self.opens or self.root
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a restore stands: which kinds are done, and the folders on the way down to where it is now."""
+
+    kinds_done: list[str] = field(default_factory=list)
+    stack: list[Frame] | None = None  # None: the kind at work has not begun
+    items_done: int = 0  # of a selection by item, in the kind at work
+
+    def write(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+
+def read_progress(text: str, owner: Owner) -> Progress:
+    """The resume point of an earlier ticket; "" is the start."""
+    if not text:
+        return Progress()
+    try:
+        body = json.loads(text)
+        stack = body["stack"]
+        frames = [_frame(f) for f in stack] if stack is not None else None
+        return Progress(list(body["kinds_done"]), frames, int(body["items_done"]))
+    except (ValueError, KeyError, TypeError) as why:
+        raise FormatUnknown(f"restore progress of {owner.key} can't be read; order the restore again") from why
+
+
+def _frame(f: dict[str, object]) -> Frame:
+    into = dict(f.pop("into"))  # type: ignore[call-overload]  # checked by the caller's except
+    into["owner"] = Owner(**into["owner"])
+    return Frame(into=Into(**into), **f)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What was kept of one kind of one owner, as it stood at a moment."""
+
+    house: House
+    kind: Kind
+    states: dict[str, FeedState]
+    at: datetime
+
+    @staticmethod
+    async def of(house: House, kind: Kind, owner: Owner, at: datetime) -> View:
+        states = await house.catalog.feeds(owner, kind.name)
+        return View(house, kind, {s.feed.id: s for s in states}, at)
+
+    def feed(self, feed_id: str) -> Feed | None:
+        """A feed that held something at the moment."""
+        state = self.states.get(feed_id)
+        if state is None or (state.closed and state.taken_at is not None and state.taken_at <= self.at):
+            return None
+        return state.feed
+
+    def roots(self) -> list[Feed]:
+        """The feeds whose items lie at the top: those that no kept folder opens."""
+        ids = self.states if self.kind.tree is None else [self.kind.tree]
+        return [feed for feed_id in ids if (feed := self.feed(feed_id))]
+
+    async def children(self, frame: Frame) -> list[Version]:
+        """The next children of a folder, after `frame.after`."""
+        feed = self.feed(frame.feed_id)
+        if feed is None:
+            return []
+        folder = None if frame.opens else frame.folder
+        versions, _ = await self.house.catalog.listing(feed, folder, self.at, after=frame.after, limit=LISTED_AT_ONCE)
+        return versions
+
+    async def at_moment(self, feed_id: str, item_id: str) -> Version | None:
+        feed = self.feed(feed_id)
+        return await self.house.catalog.version_at(feed, item_id, self.at) if feed else None
+
+    async def anywhere(self, item_id: str) -> Version | None:
+        """An item by its id alone: from the feed that held it at the moment."""
+        for feed_id in self.states:
+            version = await self.at_moment(feed_id, item_id)
+            if version is not None and version.state != "gone":
+                return version
+        return None
+
+    async def ancestors(self, version: Version) -> list[Version]:
+        """The folders above an item as they were, topmost first."""
+        chain: list[Version] = []
+        trees = [feed.id for feed in self.roots()]
+        folder = version.folder
+        while folder and len(chain) < DEEPEST:
+            found = [v for t in trees if (v := await self.at_moment(t, folder)) and v.state != "gone"]
+            if not found:
+                break
+            chain.append(found[0])
+            folder = found[0].folder
+        return chain[::-1]
+
+    def opened_by(self, version: Version) -> str:
+        feed = self.kind.opens(version)
+        return feed.id if feed and self.feed(feed.id) else ""
+
+
+async def changed_since(view: View, versions: Sequence[Version]) -> list[Version]:
+    """Of versions as of a moment, those whose item was deleted or changed after it. An item that only moved to another
+    feed is still there and is left out."""
+    out: list[Version] = []
+    by_feed: dict[str, list[Version]] = {}
+    for version in versions:
+        by_feed.setdefault(version.feed_id, []).append(version)
+    for feed_id, group in by_feed.items():
+        state = view.states[feed_id]
+        known = await view.house.catalog.latest(state.feed, [v.item_id for v in group])
+        for version in group:
+            latest = known.get(version.item_id)
+            here = latest.here if latest else None
+            if state.closed or here is None or here.state == "gone":
+                moved = latest is not None and latest.elsewhere
+                out += [] if moved else [version]
+            elif here.seq != version.seq:
+                out.append(version)
+    return out
+
+
+def down(frame: Frame, version: Version, into: Into, opens: str) -> Frame:
+    """The frame of a child folder."""
+    path = f"{frame.path}/{version.name}" if version.name else frame.path
+    return Frame(frame.root, version.item_id, into, path, opens)
+
+
