@@ -1,0 +1,243 @@
+"""Request bodies and queries -> nouns. Every mistake is named with its member; unknown members are mistakes. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from shared.api.keys import owner_of
+from shared.api.problems import BadRequest, NotThere, TooLarge, WrongMedia
+from shared.model import Json, Mode, Owner, Place, Selection
+
+LARGEST = 256 * 1024  # bytes of a body: thousands of item ids
+MOST_ITEMS = 1000
+MOST_OWNERS = 200
+PAGE, MOST = 100, 1000  # entries of a listing
+
+
+@dataclass(frozen=True, slots=True)
+class BackupOrder:
+    """Owners (ids or user principal names); none: all."""
+
+    owners: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOrder:
+    selection: Selection
+    place: Place
+    mode: Mode
+    preview: bool
+
+    @property
+    def crosses(self) -> bool:
+        """Whether anything goes to somebody else than it came from."""
+        same_owner = (self.place.owner.type, self.place.owner.id) == (
+            self.selection.owner.type,
+            self.selection.owner.id,
+        )
+        return not same_owner or self.place.tenant not in ("", self.selection.owner.tenant)
+
+
+def parse(raw: bytes, content_type: str) -> Json:
+    """The JSON object of a body; an empty body is an empty object."""
+    if len(raw) > LARGEST:
+        raise TooLarge(f"the body is larger than {LARGEST} bytes")
+    if not raw:
+        return {}
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise WrongMedia("send Content-Type: application/json")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is no JSON") from None
+    if not isinstance(body, dict):
+        raise BadRequest("the body must be a JSON object")
+    return body
+
+
+def read_backup(body: Json) -> BackupOrder:
+    members = _Members(body)
+    owners = members.texts("owners", MOST_OWNERS)
+    members.finish()
+    return BackupOrder(owners)
+
+
+def read_restore(
+    body: Json, tenant: str, kinds: Collection[str], now: datetime, target_tenant: str = ""
+) -> RestoreOrder:
+    """The order in a body. Without `place` things go back to their owner into a folder "Restored"; without `at` they
+    are taken as of now; without `mode` what exists is left alone."""
+    members = _Members(body)
+    owner = members.owner("owner", tenant)
+    place = members.inner("place")
+    to_tenant = place.text("tenant")
+    if to_tenant and to_tenant not in (tenant, target_tenant):
+        place.wrong("tenant", "not a tenant that restores may go to")
+    order = RestoreOrder(
+        Selection(
+            owner=owner,
+            kinds=members.texts("kinds", 50, allowed=kinds),
+            at=members.moment("at", now) or now,
+            folder=members.text("folder") or None,
+            items=members.texts("items", MOST_ITEMS),
+            changed_since=members.moment("changed_since", now),
+        ),
+        Place(
+            owner=place.owner("owner", to_tenant or tenant) if "owner" in place.body else owner,
+            folder=place.text("folder", longest=255) or "Restored",
+            tenant="" if to_tenant == tenant else to_tenant,
+        ),
+        mode=_mode(members),
+        preview=members.flag("preview"),
+    )
+    _consistent(order, members)
+    members.finish()
+    return order
+
+
+def _mode(members: _Members) -> Mode:
+    text = members.text("mode") or "skip"
+    if text not in get_args(Mode):
+        members.wrong("mode", f"one of {', '.join(get_args(Mode))}")
+        return "skip"
+    return text  # type: ignore[return-value]  # checked above
+
+
+def _consistent(order: RestoreOrder, members: _Members) -> None:
+    chosen = order.selection
+    if not chosen.kinds:
+        members.wrong("kinds", "is missing; name at least one kind")
+    if (chosen.folder is not None or chosen.items) and len(chosen.kinds) > 1:
+        members.wrong("kinds", "one kind only when folder or items are given: ids belong to one kind")
+    if chosen.changed_since and chosen.changed_since >= chosen.at:
+        members.wrong("changed_since", "must lie before `at`")
+
+
+def limit_of(query: Mapping[str, str]) -> int:
+    text = query.get("limit", "")
+    if not text:
+        return PAGE
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= MOST:
+        raise BadRequest(f"limit: a whole number from 1 to {MOST}")
+    return int(text)
+
+
+def kind_of(query: Mapping[str, str], kinds: Collection[str], *, required: bool) -> str:
+    name = query.get("kind", "")
+    if (name or required) and name not in kinds:
+        raise BadRequest(f"kind: one of {', '.join(kinds)}")
+    return name
+
+
+def at_of(query: Mapping[str, str], now: datetime) -> datetime:
+    text = query.get("at", "")
+    try:
+        return read_moment(text, now) if text else now
+    except ValueError as why:
+        raise BadRequest(f"at: {why}") from None
+
+
+def only(query: Mapping[str, str], known: Collection[str]) -> None:
+    """A misspelt option that is passed over would show the wrong things."""
+    if strangers := sorted(set(query) - set(known)):
+        raise BadRequest(f"{strangers[0][:40]}: no such query option; known are {', '.join(known) or 'none'}")
+
+
+def read_moment(text: str, now: datetime) -> datetime:
+    """RFC 3339 with an offset; ValueError tells what is wrong with it."""
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+", 1) if text.count(" ") == 1 else text)
+    except ValueError:
+        raise ValueError("a moment such as 2026-03-01T12:00:00Z") from None
+    if moment.tzinfo is None:
+        raise ValueError("a moment with Z or an offset: without one nobody knows which is meant")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment between the years 1 and 9999") from None
+    if moment > now:
+        raise ValueError("lies in the future")
+    return moment
+
+
+@dataclass(slots=True)
+class _Members:
+    """A body being read: collects what is wrong, then tells it all."""
+
+    body: Json
+    path: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+    children: list[_Members] = field(default_factory=list)
+
+    def wrong(self, name: str, text: str) -> None:
+        self.errors.setdefault(self.path + name, text)
+
+    def _get(self, name: str) -> Any:
+        self.read.add(name)
+        return self.body.get(name)
+
+    def text(self, name: str, *, longest: int = 2048) -> str:
+        value = self._get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or not value.strip() or len(value) > longest or "\x00" in value:
+            self.wrong(name, f"a text of 1 to {longest} characters")
+            return ""
+        return value
+
+    def texts(self, name: str, most: int, allowed: Collection[str] | None = None) -> tuple[str, ...]:
+        value = self._get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(v, str) and 0 < len(v) <= 2048 for v in value):
+            self.wrong(name, "a list of texts")
+            return ()
+        if not value or len(value) > most:
+            self.wrong(name, f"a list of 1 to {most} texts; leave it out to mean all")
+        elif allowed is not None and (strangers := [v for v in value if v not in allowed]):
+            self.wrong(name, f"{strangers[0][:40]!r} is unknown; known are {', '.join(allowed)}")
+        return tuple(dict.fromkeys(value))
+
+    def flag(self, name: str) -> bool:
+        value = self._get(name)
+        if value is not None and not isinstance(value, bool):
+            self.wrong(name, "true or false")
+        return value is True
+
+    def moment(self, name: str, now: datetime) -> datetime | None:
+        text = self.text(name)
+        try:
+            return read_moment(text, now) if text else None
+        except ValueError as why:
+            self.wrong(name, str(why))
+            return None
+
+    def owner(self, name: str, tenant: str) -> Owner:
+        text = self.text(name)
+        try:
+            return owner_of(tenant, text)
+        except NotThere:
+            self.wrong(name, "written user-<id>, as GET /api/owners gives it")
+            return Owner(tenant, "user", "")
+
+    def inner(self, name: str) -> _Members:
+        value = self._get(name)
+        if value is not None and not isinstance(value, dict):
+            self.wrong(name, "an object")
+        child = _Members(value if isinstance(value, dict) else {}, f"{self.path}{name}.", self.errors)
+        self.children.append(child)
+        return child
+
+    def finish(self) -> None:
+        for members in (self, *self.children):
+            for name in sorted(set(members.body) - members.read):
+                members.wrong(str(name)[:60], "no such member")
+        if self.errors:
+            told = [{"member": member, "problem": text} for member, text in sorted(self.errors.items())]
+            raise BadRequest("; ".join(f"{e['member']}: {e['problem']}" for e in told)[:2000], facts={"errors": told})

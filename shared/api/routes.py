@@ -1,0 +1,74 @@
+"""The HTTP API as a table: every route, who may use it, what it answers. Doors and OpenAPI are held to it. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.api.tokens import ADMIN, CROSS_OWNER, READ, RESTORE, ROLES
+
+Method = Literal["GET", "POST"]
+PREFIX = "/api"  # routePrefix in host.json
+
+_OWNER = "owners/{owner}"
+_ITEM = f"{_OWNER}/items/{{kind}}/{{feed}}/{{item}}/versions"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`roles`: any one of them lets a caller in; none: open to everyone. `audited`: leaves a record of who asked."""
+
+    name: str
+    method: Method
+    path: str
+    summary: str
+    roles: tuple[str, ...] = (READ,)
+    query: tuple[str, ...] = ()
+    body: str = ""  # its schema
+    answer: str = ""  # schema of the good answer; "bytes" for content
+    status: int = 200
+    audited: bool = True
+
+    @property
+    def template(self) -> str:
+        return f"{PREFIX}/{self.path}"
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+
+_PAGED = ("after", "limit")
+
+ROUTES: tuple[Route, ...] = (
+    Route("http_start_backup", "POST", "backups", "Back up now, whatever the schedule says", (ADMIN,),
+          body="BackupOrder", answer="BackupStarted", status=202),
+    Route("http_runs", "GET", "runs", "Backup runs, newest first", query=_PAGED, answer="Runs"),
+    Route("http_run", "GET", "runs/{run}", "One run with its account", answer="Run"),
+    Route("http_owners", "GET", "owners", "Owners whose data is kept", query=_PAGED, answer="Owners"),
+    Route("http_feeds", "GET", f"{_OWNER}/feeds", "Where the backup of one owner stands", query=("kind",),
+          answer="Feeds"),
+    Route("http_items", "GET", f"{_OWNER}/items", "Items of one owner and kind as of a moment",
+          query=("kind", "feed", "folder", "at", *_PAGED), answer="Items"),
+    Route("http_versions", "GET", _ITEM, "All versions of one item, newest first", answer="Versions"),
+    Route("http_record", "GET", f"{_ITEM}/{{version}}/record", "The record (JSON) of one version", answer="Record"),
+    Route("http_part", "GET", f"{_ITEM}/{{version}}/parts/{{part}}", "The bytes of one part of a version",
+          answer="bytes"),
+    Route("http_start_restore", "POST", "restores", "Restore, or preview a restore", (RESTORE,),
+          body="RestoreOrder", answer="Restore", status=202),
+    Route("http_restores", "GET", "restores", "Restores, newest first", (READ, RESTORE), query=_PAGED,
+          answer="Restores"),
+    Route("http_restore", "GET", "restores/{restore}", "How far a restore is", (READ, RESTORE), answer="Restore",
+          audited=False),
+    Route("http_restore_items", "GET", "restores/{restore}/items", "What became of each item of a restore",
+          (READ, RESTORE), query=_PAGED, answer="Outcomes"),
+    Route("http_cancel_restore", "POST", "restores/{restore}/cancel", "Stop a restore after the items in work",
+          (RESTORE,), answer="Restore", status=202),
+    Route("http_lost", "GET", "lost", "Tickets that were given up", query=_PAGED, answer="LostTickets"),
+    Route("http_health", "GET", "health", "Whether the app answers", (), answer="Health", audited=False),
+    Route("http_openapi", "GET", "openapi.json", "This description", ROLES, answer="Document", audited=False),
+)  # fmt: skip
+
+BY_NAME = {route.name: route for route in ROUTES}
+__all__ = ["BY_NAME", "CROSS_OWNER", "PREFIX", "ROUTES", "Method", "Route"]
