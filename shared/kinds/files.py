@@ -1,0 +1,316 @@
+"""OneDrive files: a drive's tree, the bytes, dates and sharing of its items; by policy also older versions of files."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from shared.errors import CursorExpired, NotPermitted, OwnerMissing, Unreachable
+from shared.graph.steps import Fetch, Reply, Step, Steps, get, segment
+from shared.kinds import files_places, files_restore
+from shared.kinds.files_listing import (
+    PREFER,
+    SELECT,
+    is_folder,
+    kept_record,
+    quick_xor_of,
+    read_listing,
+    same_state,
+    seen_of,
+    shared_changed,
+    size_of,
+    type_of,
+)
+from shared.kinds.files_sharing import read_sharing
+from shared.kinds.kind import Into, Kind
+from shared.model import (
+    Capture,
+    Cursor,
+    Feed,
+    Json,
+    Kept,
+    Listing,
+    Lost,
+    Mode,
+    Owner,
+    Part,
+    Place,
+    Restored,
+    Seen,
+    Skipped,
+    Taken,
+    Vanished,
+    Version,
+)
+
+PAGE_SIZES = (500, 100, 25)  # hints; smaller ones after a gateway's time-out, which huge drives answer to big pages
+NOTEBOOK_FILE_LIMIT = 2 << 30  # a .one above it cannot be downloaded (Graph known issues)
+NO_DRIVE = ("mysite not found", "mysite url", "not have a spo license")  # texts that come with other statuses than 404
+
+
+class Files(Kind):
+    """`versions`: how many older versions of a file are kept besides the current one, each time it changes."""
+
+    name = "files"
+    title = "OneDrive files"
+    owner_types = frozenset({"user"})
+    lane = "drive"
+    exclusive_lane = False
+    read_permissions = ("Files.Read.All",)
+    # the permission map lists only Sites.ReadWrite.All for createUploadSession
+    write_permissions = ("Files.ReadWrite.All", "Sites.ReadWrite.All")
+    server_owned = frozenset(
+        {"id", "eTag", "cTag", "webUrl", "createdBy", "createdDateTime", "lastModifiedBy", "lastModifiedDateTime"}
+        | {"parentReference", "shared", "folder", "package", "root", "size"}
+    )
+    losses = (
+        "who created and changed a file: the restore app becomes the author",
+        "older versions: they are kept, but Graph takes no version with its old date and author",
+        "the addresses of sharing links: a link that is made again has a new one",
+        "owners, site groups, limited views, links with a password and inherited grants",
+        "a OneNote notebook comes back as a folder of its section files, to be opened in OneNote for the desktop",
+        "shortcuts into other drives, retention and sensitivity labels, check-outs",
+        "dates of folders, where the service sets its own",
+    )
+    reconcile_days = 30
+
+    def __init__(self, versions: int = 0) -> None:
+        self._versions = versions
+
+    # -- the crawl
+
+    def feeds(self, owner: Owner) -> Steps[list[Feed]]:
+        reply = yield get(f"{owner.path}/drive?$select=id,driveType,name,webUrl,quota", units=1)
+        check_drive(reply, owner)
+        drive = reply.json
+        name = str(drive.get("name") or "OneDrive")
+        return [Feed(owner, self.name, drive["id"], drive_path(drive["id"]), space=drive["id"], name=name)]
+
+    def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
+        if cursor is None:
+            for size in PAGE_SIZES:
+                reply = yield _delta(f"{feed.path}/root/delta?$select={SELECT}&$top={size}", units=2)
+                if reply.status not in (502, 504):
+                    break
+        else:
+            reply = yield _delta(cursor, units=1)
+            if reply.status == 400:  # invalidRequest comes and goes on drives; once more tells which
+                reply = yield _delta(cursor, units=1)
+        _check_listing(reply, feed, cursor)
+        return read_listing(reply, cursor)
+
+    def unchanged(self, seen: Seen, kept: Version) -> bool:
+        return same_state(seen.tag, kept.tag)
+
+    def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
+        reply = yield get(f"{_item(feed, item_id)}?$select={SELECT}", headers=PREFER, units=1)
+        if not reply.found or reply.json.get("deleted") is not None:
+            return None
+        return seen_of(reply.json)
+
+    # -- taking
+
+    def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
+        record = seen.record
+        if "malware" in record:
+            return Skipped(_MALWARE, kept_record(record))
+        if "remoteItem" in record:
+            return Capture(kept_record(record), notes=("a shortcut: what it points at is kept with its own drive",))
+        if is_folder(record) or "file" not in record:
+            odd = () if is_folder(record) else (f"no file and no folder: a {type_of(record)} without content",)
+            told, notes = yield from self._sharing(feed, seen)
+            return Capture(kept_record(record) | told, notes=odd + notes)
+        return (yield from self._file(feed, seen, prior))
+
+    def _file(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
+        got = yield from self._content(feed, seen, prior)
+        if not isinstance(got, _Content):
+            return got
+        told, notes = yield from self._sharing(feed, got.seen)
+        parts: dict[str, bytes | Part] = {"content": got.content}
+        suffixes = {"content": suffix_of(got.seen.name)}
+        if self._versions:
+            older, gaps = yield from self._older(feed, seen, prior)
+            parts |= {f"version-{v['id']}": part for v, part in older}
+            suffixes |= {f"version-{v['id']}": f".v{v['id']}{suffix_of(seen.name)}" for v, _ in older}
+            told, notes = told | {"o365:Versions": [v for v, _ in older]}, notes + gaps
+        tag = got.seen.content_tag
+        return Capture(kept_record(got.seen.record) | told, parts, suffixes, content_tag=tag, notes=got.notes + notes)
+
+    def _content(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[_Content | Skipped | Lost | Vanished]:
+        """The bytes that belong to one state of the item. The walker has read them twice when it says that they differ
+        from what the listing told; then the item has changed meanwhile, or the service's figures are wrong for good
+        (files under information protection: rclone, abraunegg)."""
+        if prior is not None and "content" in prior.parts and prior.content_tag == seen.content_tag:
+            return _Content(seen, prior.parts["content"])
+        if size_of(seen.record) == 0:
+            return _Content(seen, b"")
+        reply = yield _fetch(feed, seen)
+        if not reply.ok:
+            return (yield from self._refusal(feed, seen, reply))
+        if not reply.headers.get(MISMATCH):
+            return _Content(seen, _bytes_of(reply))
+        fresh = yield from self.refresh(feed, seen.item_id)
+        if fresh is None:
+            return Vanished()
+        if fresh.content_tag != seen.content_tag:
+            reply = yield _fetch(feed, fresh)
+            if not reply.ok:
+                return (yield from self._refusal(feed, fresh, reply))
+        differs = reply.headers.get(MISMATCH)
+        notes = (f"the bytes served differ in {differs} from what the service says of them; kept as served",)
+        return _Content(fresh, _bytes_of(reply), notes if differs else ())
+
+    def _refusal(self, feed: Feed, seen: Seen, reply: Reply) -> Steps[Skipped | Lost | Vanished]:
+        if reply.status == 403 and (reply.says("malwareDetected", "virusSuspicious") or _INFECTED in reply.headers):
+            return Skipped(_MALWARE, kept_record(seen.record))
+        if not reply.found:
+            there = yield from self.refresh(feed, seen.item_id)
+            return Vanished() if there is None else Lost("the item is there, but Graph finds no content for it")
+        notebook = seen.name.lower().endswith((".one", ".onetoc2"))
+        if notebook and seen.size_bytes > NOTEBOOK_FILE_LIMIT:
+            return Skipped("a OneNote section above 2 GB: Graph does not serve it", kept_record(seen.record))
+        return Lost(f"Graph answered {reply.status} {reply.code} when its content was read".strip())
+
+    def _sharing(self, feed: Feed, seen: Seen) -> Steps[tuple[Json, tuple[str, ...]]]:
+        """Asked only where the listing shows sharing of the item's own: five units for each of a million files would be
+        more than a day's budget (SharePoint throttling guide)."""
+        if "shared" not in seen.record and not shared_changed(seen.record):
+            return {}, ()
+        return (yield from read_sharing(_item(feed, seen.item_id)))
+
+    def _older(
+        self, feed: Feed, seen: Seen, prior: Version | None
+    ) -> Steps[tuple[list[tuple[Json, bytes | Part]], tuple[str, ...]]]:
+        """Up to so many versions before the current one, newest first; those that the prior capture has are not read
+        again. A version that is purged while we read is a gap, not a failure."""
+        path = _item(feed, seen.item_id)
+        listed = yield get(f"{path}/versions", units=2)
+        if not listed.ok:
+            return [], (f"older versions could not be listed ({listed.status} {listed.code})",)
+        older: list[tuple[Json, bytes | Part]] = []
+        notes: list[str] = []
+        for version in listed.values[1 : 1 + self._versions]:  # newest first, and the newest is the current one
+            name = f"version-{version['id']}"
+            if prior is not None and name in prior.parts:
+                older.append((version, prior.parts[name]))
+                continue
+            reply = yield Fetch(
+                "GET",
+                f"{path}/versions/{segment(version['id'])}/content",
+                units=1,
+                fresh_url=True,
+                size=size_of(version),
+                resume_key=f"{feed.space}/{seen.item_id}/{version['id']}/{size_of(version)}",
+            )
+            if reply.ok:
+                older.append((version, _bytes_of(reply)))
+            else:
+                notes.append(f"version {version['id']} could not be read ({reply.status} {reply.code})")
+        return older, tuple(notes)
+
+    # -- the way back
+
+    def root(self, place: Place) -> Steps[Into]:
+        reply = yield get(f"{place.owner.path}/drive?$select=id,driveType,webUrl", units=1)
+        check_drive(reply, place.owner)
+        drive = reply.json
+        return (yield from files_places.root(place, drive, drive_path(drive["id"])))
+
+    def folder(self, kept: Kept, into: Into, *, mark: str) -> Steps[Into]:
+        return (yield from files_places.folder(kept, into))
+
+    def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
+        return (yield from files_restore.restore(kept, into, mark=mark, mode=mode))
+
+    def file_name(self, record: Json) -> str:
+        name = str(record.get("o365:Name") or record.get("o365:Id") or "item")
+        ending = suffix_of(name)
+        return name[: -len(ending)] if ending and name.endswith(ending) else name
+
+
+MISMATCH = "holdfast-mismatch"
+_INFECTED = "x-virus-infected"
+_MALWARE = "malware: the service flagged the file and does not serve it"
+
+
+class _Content:
+    """Bytes, and the state of the item that they are."""
+
+    __slots__ = ("content", "notes", "seen")
+
+    def __init__(self, seen: Seen, content: bytes | Part, notes: tuple[str, ...] = ()) -> None:
+        self.seen, self.content, self.notes = seen, content, notes
+
+
+def _fetch(feed: Feed, seen: Seen) -> Fetch:
+    return Fetch(
+        "GET",
+        f"{_item(feed, seen.item_id)}/content",
+        units=1,
+        fresh_url=True,
+        size=size_of(seen.record),
+        quick_xor=quick_xor_of(seen.record) or None,
+        resume_key=f"{feed.space}/{seen.item_id}/{seen.content_tag}" if seen.content_tag else "",
+    )
+
+
+def _bytes_of(reply: Reply) -> bytes | Part:
+    return reply.part if reply.part is not None else reply.body
+
+
+def _delta(path: str, *, units: int) -> Step:
+    return get(path, headers=PREFER, units=units, batchable=False)
+
+
+def _item(feed: Feed, item_id: str) -> str:
+    return f"{feed.path}/items/{segment(item_id)}"
+
+
+def drive_path(drive_id: str) -> str:
+    return f"/drives/{quote(drive_id, safe='!')}"
+
+
+def suffix_of(name: str) -> str:
+    """The ending under which a person's programs know the file; what isn't plain letters and digits is none."""
+    stem, dot, ending = name.rpartition(".")
+    if not (stem and dot and ending.isascii() and ending.isalnum() and len(ending) <= 12):
+        return ""
+    return f".{ending}"
+
+
+# -- refusals
+
+
+def check_drive(reply: Reply, owner: Owner) -> None:
+    """Whether the owner's drive lets us in; the texts say what a person can do."""
+    if reply.ok:
+        return
+    _check_access(reply, f"{owner.path} files")
+    said = reply.body.decode("utf-8", "replace").lower()
+    if not reply.found or any(text in said for text in NO_DRIVE):
+        raise OwnerMissing(f"{owner.path} files: no OneDrive; it comes with a licence and the user's first visit")
+    if reply.status == 503:
+        raise Unreachable(f"{owner.path} files: 503 for the whole drive; it may not be provisioned yet", after_s=3600)
+
+
+def _check_listing(reply: Reply, feed: Feed, cursor: Cursor | None) -> None:
+    if reply.ok:
+        return
+    what = f"{feed.owner.path} files: drive {feed.id}"
+    _check_access(reply, what)
+    if reply.says("cannotSnapshotTree"):
+        raise Unreachable(f"{what}: the service cannot list it at the moment", after_s=600)
+    # resync... in many spellings; both ways it means a new full listing (Graph docs: driveitem-delta)
+    if cursor is not None and reply.status in (400, 410):
+        raise CursorExpired(f"{what}: the service no longer knows where we stopped ({reply.code})")
+    if not reply.found:
+        raise OwnerMissing(f"{what}: it is not there any more; what is kept of it stays kept")
+    if reply.status >= 500:
+        raise Unreachable(f"{what}: {reply.status} for its listing")
+
+
+def _check_access(reply: Reply, what: str) -> None:
+    if reply.status == 423:
+        raise NotPermitted(f"{what}: the site is locked ({reply.code}); an administrator can unlock it")
+    if reply.status in (401, 403):
+        raise NotPermitted(f"{what}: Graph refused ({reply.code}); grant Files.Read.All, or the site is closed to apps")
