@@ -1,8 +1,9 @@
 """OneDrive's way back for files: find or upload, then complete with dates and sharing.
 
-Which file is "ours" decides whether a second attempt makes a second file. Name, content and dates are all that lasts of an
-upload. So a file of equal content that an app wrote last is taken for an earlier attempt's, and so is one that an app wrote
-last with exactly the kept dates: the service may have rewritten its bytes since, as it does to Office files (rclone 2599).
+Which file is "ours" decides whether a second attempt makes a second file. Name, content and dates are all that lasts of
+an upload. So a file of equal content that an app wrote last is taken for an earlier attempt's, and so is one that an
+app wrote last with exactly the kept dates: the service may have rewritten its bytes since, as it does to Office files
+(rclone 2599).
 """
 
 from __future__ import annotations
@@ -194,7 +195,7 @@ def _land(job: Job, staged: Json, there: Json | None) -> Steps[Restored]:
 
 
 def _complete(job: Job, item: Json, outcome: Literal["created", "completed", "replaced"]) -> Steps[Restored]:
-    """Check what arrived, and add what comes after the bytes. Always the whole: an earlier attempt may have died here."""
+    """Check what arrived and add what comes after the bytes; all of it: an earlier attempt may have died here."""
     losses = job.losses
     wanted, got = dates_of(job.kept.record), dates_of(item)
     if job.content.size == 0 and wanted and got != wanted:
@@ -202,12 +203,8 @@ def _complete(job: Job, item: Json, outcome: Literal["created", "completed", "re
         got = dates_of(item)
     if wanted and got != wanted:
         losses += ("its dates: the service set its own",)
-    arrived = size_of(item)
-    if (
-        arrived != job.content.size
-        and job.into.facts["type"] != "documentLibrary"
-        and (arrived or 0) < job.content.size
-    ):
+    arrived = size_of(item) or 0
+    if arrived < job.content.size and job.into.facts["type"] != "documentLibrary":
         return job.failed(f"{arrived} bytes arrived of {job.content.size}")
     if not job.is_same(item) and job.quick_xor and quick_xor_of(item):
         losses += ("its bytes: the service rewrote the file after the upload",)
