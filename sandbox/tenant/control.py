@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from sandbox.tenant.dump import dump
+
 if TYPE_CHECKING:
     from sandbox.tenant.server import Running
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 def door(running: Running) -> web.Application:
     app = web.Application(client_max_size=64 << 20)
     routes = {
-        ("POST", "/faults"): _faults, ("GET", "/stats"): _stats, ("POST", "/clock"): _clock,
+        ("POST", "/mutate"): _mutate, ("GET", "/dump"): _dump, ("POST", "/faults"): _faults, ("GET", "/stats"): _stats, ("POST", "/clock"): _clock,
         ("POST", "/shutdown"): _shutdown, ("POST", "/stats/reset"): _reset,
     }  # fmt: skip
     for (method, path), act in routes.items():
@@ -31,6 +33,27 @@ def _handler(running: Running, act: Any) -> Any:
             return web.json_response({"error": f"{type(why).__name__}: {why}"}, status=400)
 
     return handle
+
+
+def all_mutations() -> dict[str, Any]:
+    from sandbox.tenant import drives, mutations
+
+    return {**mutations.mutations, **drives.mutations}
+
+
+def _mutate(running: Running, body: list[dict[str, Any]]) -> dict[str, Any]:
+    """[{"do": name, ...arguments}], in order; the first that fails stops the rest."""
+    known, done = all_mutations(), []
+    for one in body:
+        arguments = {k: v for k, v in one.items() if k != "do"}
+        if one["do"] not in known:
+            raise KeyError(f"no mutation {one['do']}; there are {sorted(known)}")
+        done.append(known[one["do"]](running.tenant, **arguments))
+    return {"done": done, "generation": running.tenant.generation}
+
+
+def _dump(running: Running, body: None) -> dict[str, Any]:
+    return dump(running.tenant)
 
 
 def _faults(running: Running, body: list[dict[str, Any]]) -> dict[str, Any]:

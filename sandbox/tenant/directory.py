@@ -1,30 +1,155 @@
-"""Users as the directory tells them: list, delta, one user, profile photo; the organization; empty groups and sites."""
+"""The directory over Graph: users, their delta, the organization; no groups and no sites in this tenant."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from sandbox.tenant.calls import Answer, Call, Routes, directory_scope, the_user
-from sandbox.tenant.state import User, stamp
+from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope, mailbox_scope, the_user, units
+from sandbox.tenant.mail_access import the_mailbox
+from sandbox.tenant.odata import View, context, number, read_filter, read_view
+from sandbox.tenant.state import Tenant, User, stamp
+from sandbox.tenant.sync import Source, delta, options_of, seal, unseal
 
 routes = Routes()
-READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All", "User.ReadBasic.All")
+FULL = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+READ = (*FULL, "User.ReadBasic.All")
+DEFAULT = (
+    "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage",
+    "surname", "userPrincipalName",
+)  # fmt: skip
+MORE = (
+    "accountEnabled", "assignedLicenses", "createdDateTime", "department", "userType", "mailNickname", "proxyAddresses",
+    "usageLocation", "deletedDateTime", "companyName", "externalUserState",
+)  # fmt: skip
+BASIC = frozenset({"displayName", "givenName", "mail", "surname", "userPrincipalName", "photo"})
+USERS_MOST = 999
+LICENCE = {"skuId": "c7df2760-2c81-4ef7-b578-5b5392b571df", "disabledPlans": []}  # an E5 plan
+DELTA_LIFE_S = 7 * 24 * 3600  # Graph docs: delta-query-overview
 
 
-@routes("GET", "/users", *READ, scope=directory_scope)
-async def list_users(call: Call) -> Answer:
-    return Answer(200, {"value": [whole_user(u) for u in call.tenant.users.values()]})
-
-
-@routes("GET", "/users/{user}", *READ, scope=directory_scope)
-async def get_user(call: Call, user: str) -> Answer:
-    return Answer(200, whole_user(the_user(call, user)))
-
-
-def whole_user(user: User) -> dict[str, Any]:
+def everything_of(tenant: Tenant, user: User) -> Json:
+    licensed = user.id in tenant.mailboxes or tenant.user_drive.get(user.id) is not None
     return {
-        "id": user.id,
-        "userPrincipalName": user.upn,
-        "displayName": user.display_name,
-        "createdDateTime": stamp(user.created_at),
-    }
+        "id": user.id, "businessPhones": [], "displayName": user.display_name, "givenName": user.given_name,
+        "jobTitle": user.job_title, "mail": user.mail, "mobilePhone": None, "officeLocation": user.office,
+        "preferredLanguage": user.language, "surname": user.surname, "userPrincipalName": user.upn,
+        "accountEnabled": user.enabled, "assignedLicenses": [LICENCE] if licensed and user.purpose == "user" else [],
+        "createdDateTime": stamp(user.created_at), "department": user.department, "userType": user.user_type,
+        "mailNickname": user.upn.split("@")[0], "proxyAddresses": [f"SMTP:{user.mail}"] if user.mail else [],
+        "usageLocation": "DE" if user.language.startswith("de") else "US", "deletedDateTime": None, "companyName": None,
+        "externalUserState": "Accepted" if user.user_type == "Guest" else None,
+    }  # fmt: skip
+
+
+def user_json(call: Call, user: User, view: View) -> Json:
+    everything = everything_of(call.tenant, user)
+    names = DEFAULT if view.select is None else [n for n in everything if n in view.select]
+    basic = not call.roles & set(FULL)
+    return {"id": user.id} | {n: None if basic and n not in BASIC else everything[n] for n in names if n != "id"}
+
+
+def _view(call: Call, query: dict[str, str] | None = None) -> View:
+    if query is not None:
+        call = Call(**{f: getattr(call, f) for f in Call.__dataclass_fields__} | {"query": query})
+    return read_view(call, (*DEFAULT, *MORE))
+
+
+@routes("GET", "/users", *READ, scope=directory_scope, query=("$select", "$top", "$filter", "$count", "$skiptoken"))
+async def list_users(call: Call) -> Answer:
+    tenant, view = call.tenant, _view(call)
+    if "$count" in call.query and call.headers.get("ConsistencyLevel", "").lower() != "eventual":
+        raise Refusal(400, "Request_UnsupportedQuery", "$count needs the header ConsistencyLevel: eventual.")
+    users = list(tenant.users.values())
+    if text := call.query.get("$filter"):
+        test = read_filter(text, lambda name: name in (*DEFAULT, *MORE, "id"))
+        users = [u for u in users if test(everything_of(tenant, u))]
+    start = int(unseal(call, call.query["$skiptoken"])["n"]) if "$skiptoken" in call.query else 0
+    size = number(call, "$top", most=USERS_MOST, default=tenant.options.users_page)
+    body: Json = {"@odata.context": context(call)}
+    if call.query.get("$count") == "true":
+        body["@odata.count"] = len(users)
+    body["value"] = [user_json(call, u, view) for u in users[start : start + size]]
+    if start + size < len(users):
+        query = {k: v for k, v in call.query.items() if k != "$skiptoken"} | {
+            "$skiptoken": seal(call, {"n": start + size})
+        }
+        body["@odata.nextLink"] = f"{call.url}?{urlencode(query, quote_via=quote, safe='$')}"
+    return Answer(200, body)
+
+
+@routes("GET", "/users/delta", *FULL, scope=directory_scope, query=None)
+async def delta_users(call: Call) -> Answer:
+    tenant, allowed = call.tenant, frozenset({"$select"})
+    view = _view(call, options_of(call, allowed))
+
+    def show(key: str) -> Json | None:
+        return user_json(call, tenant.users[key], view)
+
+    def gone(key: str) -> Json:
+        return {"id": key, "@removed": {"reason": "changed"}}  # soft-deleted: still in the bin for 30 days
+
+    source = Source(
+        "users", tenant.directory_log, show, gone, allowed, "syncStateNotFound", DELTA_LIFE_S, tenant.options.users_page
+    )
+    return delta(call, source)
+
+
+@routes("GET", "/users/{user}", *READ, scope=directory_scope, query=("$select",))
+async def get_user(call: Call, user: str) -> Answer:
+    return Answer(200, user_json(call, the_user(call, user), _view(call)))
+
+
+@routes(
+    "GET", "/users/{user}/mailboxSettings", "MailboxSettings.Read", "MailboxSettings.ReadWrite", scope=mailbox_scope
+)
+async def mailbox_settings(call: Call, user: str) -> Answer:
+    return Answer(200, _settings(call, user))
+
+
+@routes(
+    "GET", "/users/{user}/mailboxSettings/{name}", "MailboxSettings.Read", "MailboxSettings.ReadWrite", scope=mailbox_scope
+)  # fmt: skip
+async def mailbox_setting(call: Call, user: str, name: str) -> Answer:
+    settings = _settings(call, user)
+    if name not in settings:
+        raise Refusal(404, "BadRequest", f"Resource not found for the segment '{name}'.")
+    return Answer(200, {"@odata.context": context(call), "value": settings[name]})
+
+
+def _settings(call: Call, user: str) -> Json:
+    mailbox = the_mailbox(call, user)
+    language = {"locale": mailbox.user.language, "displayName": mailbox.user.language}
+    return {
+        "archiveFolder": mailbox.well_known("archive").id, "timeZone": "UTC", "dateFormat": "yyyy-MM-dd", "timeFormat": "HH:mm",
+        "language": language, "userPurpose": mailbox.user.purpose,
+        "delegateMeetingMessageDeliveryOptions": "sendToDelegateOnly",
+    }  # fmt: skip
+
+
+@routes("GET", "/organization", "Organization.Read.All", *FULL, scope=directory_scope, query=("$select",))
+async def organization(call: Call) -> Answer:
+    tenant = call.tenant
+    domain = {"name": tenant.domain, "isDefault": True, "isInitial": True, "type": "Managed", "capabilities": "Email"}
+    everything: Json = {"displayName": "Contoso (simulated)", "countryLetterCode": "DE", "verifiedDomains": [domain]}
+    view = read_view(call, everything)
+    found = {"id": tenant.id} | {k: v for k, v in everything.items() if view.wants(k)}
+    return Answer(200, {"@odata.context": context(call), "value": [found]})
+
+
+@routes(
+    "GET", "/groups", "Group.Read.All", "GroupMember.Read.All", "Directory.Read.All", scope=directory_scope, query=None
+)
+async def list_groups(call: Call) -> Answer:
+    return _none(call)
+
+
+@routes("GET", "/sites", "Sites.Read.All", "Sites.ReadWrite.All", scope=units(2), query=None)
+@routes("GET", "/sites/getAllSites", "Sites.Read.All", "Sites.ReadWrite.All", scope=units(2), query=None)
+async def list_sites(call: Call) -> Answer:
+    return _none(call)
+
+
+def _none(call: Call) -> Answer:
+    empty: list[Any] = []
+    return Answer(200, {"@odata.context": context(call), "value": empty})

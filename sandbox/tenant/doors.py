@@ -6,14 +6,13 @@ from aiohttp import web
 
 from sandbox.tenant import drives
 from sandbox.tenant.calls import Answer
+from sandbox.tenant.mail_uploads import mail_door
 from sandbox.tenant.state import Tenant
 
-
-async def download_door(request: web.Request, tenant: Tenant) -> web.StreamResponse | Answer:
-    return await drives.download_door(request, tenant)
+download_door = drives.download_door
 
 
 async def upload_door(request: web.Request, tenant: Tenant) -> web.StreamResponse | Answer:
-    if request.path.startswith("/drive/"):
-        return await drives.upload_door(request, tenant)
-    return Answer(404)
+    if request.path.startswith("/mail/"):
+        return await mail_door(request, tenant)
+    return await drives.upload_door(request, tenant)

@@ -174,7 +174,7 @@ def _door_app(running: Running, name: str, handler: Door) -> web.Application:
     async def handle(request: web.Request) -> web.StreamResponse:
         fault = tenant.faults.pick(name, request.method, request.path_qs)
         running.traffic.shapes[f"{name} {request.method}"] += 1
-        if "Authorization" in request.headers:
+        if "Authorization" in request.headers and tenant.options.hosts_refuse_tokens:
             return web.json_response(
                 {"error": {"code": "unauthenticated", "message": "Token is not expected."}}, status=401
             )

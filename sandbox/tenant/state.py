@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sandbox.tenant.contacts_state import ContactStore
     from sandbox.tenant.drive_state import Drive
     from sandbox.tenant.faults import Faults
+    from sandbox.tenant.mail_uploads import MailSession
     from sandbox.tenant.mailbox import Mailbox
     from sandbox.tenant.throttle import Throttle
 
@@ -36,6 +37,8 @@ class Options:
     delta_generations: int = 8  # rounds after which an older token of the same container dies
     mail_rule_2026: bool = False  # sensitive properties of a non-draft are immutable from 31 December 2026
     mail_rule_2026_attachments: bool = False  # the announcement does not say whether attachments count
+    delete_goes_to: str = "deleteditems"  # or recoverableitemsdeletions: the docs do not say
+    message_limit: int = 150 * 1024 * 1024
     licences: int = 500
     latency_s: float = 0.001  # so that requests overlap and concurrency can be seen
     token_life_s: int = 3599
@@ -45,6 +48,7 @@ class Options:
     throttling: bool = True
     mailbox_concurrency: int = 4
     mailbox_requests: int = 10_000  # per 10 minutes, app and mailbox
+    hosts_refuse_tokens: bool = True  # as documented; SharePoint has also been seen to overlook one (rclone 1.60)
     retry_after_s: int = 2  # of a request refused for concurrency
 
 
@@ -111,6 +115,7 @@ class Doors:
 class Tenant:
     def __init__(self, options: Options | None = None, domain: str = "contoso.example") -> None:
         from sandbox.tenant.faults import Faults
+        from sandbox.tenant.sync import ChangeLog
         from sandbox.tenant.throttle import Throttle
 
         self.options = options or Options()
@@ -125,6 +130,8 @@ class Tenant:
         self.contacts: dict[str, ContactStore] = {}
         self.drives: dict[str, Drive] = {}
         self.user_drive: dict[str, str | None] = {}
+        self.mail_sessions: dict[str, MailSession] = {}
+        self.directory_log = ChangeLog()
         self.outbox: list[dict[str, Any]] = []  # mails and invitations sent: must stay empty
         self.generation = 0  # counts every change of the tenant
         self.doors = Doors()
@@ -141,6 +148,24 @@ class Tenant:
     def touch(self) -> int:
         self.generation += 1
         return self.generation
+
+    def add_user(self, name: str, display_name: str, **facts: Any) -> User:
+        """A user of this tenant's domain; `name` is the part before the @ unless it has one."""
+        upn = name if "@" in name else f"{name}@{self.domain}"
+        user = User(self.ids.guid(), upn, display_name, **{"mail": upn, **facts})
+        self.users[user.id] = user
+        self.user_drive.setdefault(user.id, None)
+        self.directory_log.note(user.id)
+        self.touch()
+        return user
+
+    def add_mailbox(self, user: User) -> Mailbox:
+        from sandbox.tenant.contacts_state import ContactStore
+        from sandbox.tenant.mailbox import Mailbox
+
+        self.mailboxes[user.id] = Mailbox(self, user)
+        self.contacts[user.id] = ContactStore(self, user)
+        return self.mailboxes[user.id]
 
     def find_user(self, name: str) -> User | None:
         """By id or, whatever the case, by principal name."""

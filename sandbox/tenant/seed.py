@@ -1,0 +1,144 @@
+"""Tenants to try things on: `small` for crash sweeps, `awkward` for everything that ever broke a backup, `demo` for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sandbox.tenant.certificates import federated_key, made_certificate
+from sandbox.tenant.seed_contacts import seed_contacts
+from sandbox.tenant.seed_drives import seed_awkward, seed_everyday, seed_small
+from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed_small_mail
+from sandbox.tenant.state import App, Options, Tenant, User
+
+BACKUP_ROLES = frozenset({
+    "User.Read.All", "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
+    "Sites.Read.All",
+})  # fmt: skip
+RESTORE_ROLES = frozenset({
+    "User.Read.All", "Mail.Read", "Mail.ReadWrite", "MailboxSettings.Read", "Contacts.Read", "Contacts.ReadWrite",
+    "ProfilePhoto.ReadWrite.All", "Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All",
+})  # fmt: skip
+API = "api://holdfast"
+API_ROLES = {
+    "backup": ("Holdfast.Read",),
+    "restore": ("Holdfast.Read", "Holdfast.Restore"),
+    "operator": ("Holdfast.Read", "Holdfast.Restore", "Holdfast.Restore.CrossOwner", "Holdfast.Admin"),
+    "reader": ("Holdfast.Read",),
+    "stranger": (),
+}
+MANAGED_IDENTITY = ("https://login.microsoftonline.com/managed/v2.0", "managed-identity-of-")
+DELEGATED = frozenset(
+    {"Files.ReadWrite.All", "Sites.ReadWrite.All", "Sites.Read.All", "User.Read.All", "offline_access"}
+)
+
+
+def make_tenant(kind: str, options: Options | None = None, **counts: int) -> Tenant:
+    """A seeded tenant; `counts` go to demo: users, mails, files."""
+    tenant = Tenant(options)
+    add_apps(tenant)
+    {"small": _small, "awkward": _awkward, "demo": _demo, "empty": lambda tenant: None}[kind](tenant, **counts)
+    for user in tenant.users.values():
+        tenant.refresh_tokens[tenant.ids.token("refresh", 60)] = (user.id, DELEGATED)
+    return tenant
+
+
+def add_apps(tenant: Tenant) -> None:
+    """backup and restore speak to Graph; the others only to the product's own API."""
+    graph = {"backup": BACKUP_ROLES, "restore": RESTORE_ROLES}
+    for name, api_roles in API_ROLES.items():
+        certificate, _ = made_certificate(name)
+        issuer, subject = MANAGED_IDENTITY[0], MANAGED_IDENTITY[1] + name
+        client_id = tenant.ids.guid()
+        tenant.apps[client_id] = App(
+            client_id, name, graph.get(name, frozenset()), secret=tenant.ids.token("secret", 40), certificates=[certificate],
+            federated=[(issuer, subject, federated_key()[1])], api_roles={API: api_roles, client_id: api_roles},
+        )  # fmt: skip
+
+
+def app_named(tenant: Tenant, name: str) -> App:
+    return next(a for a in tenant.apps.values() if a.name == name)
+
+
+def _person(tenant: Tenant, name: str, display_name: str, **facts: object) -> User:
+    user = tenant.add_user(name, display_name, **facts)
+    tenant.add_mailbox(user)
+    return user
+
+
+def _small(tenant: Tenant) -> None:
+    """Three users, of each kind of data a handful: every path is walked, nothing takes long."""
+    for name, display_name, language in (
+        ("adele", "Adele Vance", "en-US"), ("bernd", "Bernd Müller", "de-DE"), ("chloe", "Chloé Dupont", "fr-FR"),
+    ):  # fmt: skip
+        first, last = display_name.split(" ")
+        user = _person(tenant, name, display_name, language=language, given_name=first, surname=last)
+        seed_small_mail(tenant, tenant.mailboxes[user.id])
+        seed_contacts(tenant.contacts[user.id], count=3)
+        if name != "chloe":
+            seed_small(tenant, user)
+
+
+def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
+    adele = _person(tenant, "adele", "Adele Vance", given_name="Adele", surname="Vance")
+    seed_awkward_mail(tenant, tenant.mailboxes[adele.id], attachment=attachment)
+    seed_contacts(tenant.contacts[adele.id], count=12, awkward=True)
+    seed_awkward(tenant, adele, huge=huge)
+    bernd = _person(tenant, "bernd", "Bernd Müller-Lüdenscheidt", language="de-DE")
+    seed_small_mail(tenant, tenant.mailboxes[bernd.id])
+    seed_contacts(tenant.contacts[bernd.id], count=4)
+    seed_small(tenant, bernd)
+    _person(tenant, "empty", "Empty Mailbox")
+    no_drive = _person(tenant, "nodrive", "No OneDrive")
+    seed_everyday_mail(tenant, tenant.mailboxes[no_drive.id], mails=5)
+    no_mail = tenant.add_user("nomailbox", "No Mailbox", mail=None)
+    seed_small(tenant, no_mail)
+    tenant.add_user(
+        f"guest_fabrikam.example#EXT#@{tenant.domain}",
+        "Gast Ausserhalb",
+        mail="guest@fabrikam.example",
+        user_type="Guest",
+    )
+    shared = _person(tenant, "info", "Info (shared)", purpose="shared", enabled=False)
+    seed_everyday_mail(tenant, tenant.mailboxes[shared.id], mails=8)
+    gone = _person(tenant, "left", "Left Company", enabled=False)
+    seed_small_mail(tenant, tenant.mailboxes[gone.id])
+    seed_small(tenant, gone)
+    room = _person(tenant, "room-1", "Room 1", purpose="room", enabled=False)
+    seed_everyday_mail(tenant, tenant.mailboxes[room.id], mails=2)
+    blocked = _person(tenant, "outofscope", "Out Of Scope")
+    tenant.mailboxes[blocked.id].blocked = (403, "ErrorAccessDenied")
+    _person(tenant, "名無し".encode().hex(), "名無し 権兵衛", language="ja-JP")
+
+
+NAMES = (
+    "Adele Vance", "Bernd Müller", "Chloé Dupont", "Diego Siciliani", "Erika Mustermann", "Fatima Öztürk", "Grady Archie",
+    "Henrietta Mueller", "Isaiah Langer", "Johanna Lorenz", "Kaito Tanaka", "Lidia Holloway", "Miriam Graham", "Nestor Wilke",
+    "Olga Ivanova", "Patti Fernandez", "Quentin Roux", "Raul Razo", "Søren Kjær", "Tala Haddad",
+)  # fmt: skip
+
+
+def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120) -> None:
+    """People with everyday data, and one of each awkward sort at the end."""
+    for number in range(users):
+        display_name = NAMES[number % len(NAMES)]
+        first, last = display_name.split(" ")
+        name = first.lower().encode("ascii", "ignore").decode() + ("" if number < len(NAMES) else str(number))
+        language = "de-DE" if number % 3 == 1 else "en-US"
+        created = dt.datetime(2019, 1, 1, 8, tzinfo=dt.UTC) + dt.timedelta(days=number)
+        user = _person(
+            tenant, name, display_name, language=language, given_name=first, surname=last, created_at=created
+        )
+        seed_everyday_mail(tenant, tenant.mailboxes[user.id], mails=mails)
+        seed_contacts(tenant.contacts[user.id], count=8, awkward=number == 0)
+        seed_everyday(tenant, user, files=files)
+    tenant.add_user("nomailbox", "No Mailbox", mail=None)
+    tenant.add_user(
+        f"guest_fabrikam.example#EXT#@{tenant.domain}",
+        "Gast Ausserhalb",
+        mail="guest@fabrikam.example",
+        user_type="Guest",
+    )
+    awkward = _person(tenant, "awkward", "Awkward Case")
+    seed_awkward_mail(tenant, tenant.mailboxes[awkward.id], attachment=5 * 1024 * 1024)
+    seed_contacts(tenant.contacts[awkward.id], count=12, awkward=True)
+    seed_awkward(tenant, awkward, huge=40 * 1024 * 1024)
