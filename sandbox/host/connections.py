@@ -13,6 +13,8 @@ from sandbox.process import CannotStart
 
 Client = TypeVar("Client", QueueServiceClient, BlobServiceClient)
 
+RETRIES = 2
+
 _DEVELOPMENT_STORAGE = Ports(blob=10000, queue=10001, table=10002).connection_string
 
 
@@ -55,6 +57,9 @@ class Connections:
 
 def _opened(kind: type[Client], connection: str, text: str) -> Client:
     try:
-        return kind.from_connection_string(text)
+        # The SDK's own patience is over half a minute; the host asks again by itself, so it would rather know.
+        return kind.from_connection_string(
+            text, initial_backoff=1, increment_base=1, random_jitter_range=0, retry_total=RETRIES
+        )
     except ValueError as why:  # the SDK names the missing part, never the value
         raise CannotStart(f"setting {connection} is no storage connection string: {why}") from None

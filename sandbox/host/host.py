@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
+from azure.core.exceptions import AzureError
 
 from sandbox.host.bindings import Function, HttpTrigger, QueueOutput, QueueTrigger, TimerTrigger, read_functions
 from sandbox.host.connections import Connections
@@ -76,7 +77,7 @@ async def serving(plan: Plan, port: int = 0) -> AsyncIterator[int]:
     try:
         queues = [found for f in plan.functions if (found := _queue_listener(f, plan, connections, invoker))]
         for queue_listener in queues:
-            await queue_listener.create()
+            await _create(queue_listener)
             invoker.on_activity(queue_listener.wake)
         timers = _timer_listener(plan, connections, invoker)
         doors = Doors(list(plan.functions), read_routes(plan.functions, plan.settings.route_prefix), queues, invoker)
@@ -113,6 +114,14 @@ def _queue_listener(
         pace=plan.pace,
         invoker=invoker,
     )
+
+
+async def _create(listener: QueueListener) -> None:
+    try:
+        await listener.create()
+    except AzureError as why:
+        setting, queue = listener.trigger.connection, listener.trigger.queue
+        raise CannotStart(f"queue {queue}: the storage in setting {setting} does not answer: {why.message}") from None
 
 
 def _timer_listener(plan: Plan, connections: Connections, invoker: Invoker) -> TimerListener | None:

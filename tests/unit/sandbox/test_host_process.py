@@ -16,10 +16,13 @@ from pathlib import Path
 import pytest
 
 from sandbox import process
+from sandbox.azurite import Ports
 from tests.unit.sandbox.host_play import count, fresh, peek, put
 
 ROOT = Path(__file__).resolve().parents[3]
 DEADLINE_S = 30.0
+
+NOBODY_LISTENS = Ports(9, 9, 9).connection_string
 
 APP = """
 import os, pathlib, time
@@ -132,6 +135,7 @@ async def test_after_sigkill_the_next_host_serves_the_message_again(played: Play
     [
         ({"AzureWebJobsStorage": ""}, "setting AzureWebJobsStorage is missing"),
         ({"AzureWebJobsStorage": "nonsense"}, "setting AzureWebJobsStorage is no storage connection string"),
+        ({"AzureWebJobsStorage": NOBODY_LISTENS}, "the storage in setting AzureWebJobsStorage does not answer"),
         ({"DONE": ""}, "function work: setting DONE is missing"),
     ],
 )
