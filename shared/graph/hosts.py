@@ -103,11 +103,15 @@ class Hosts:
         return self.base_url + quote(path, safe=_ASCII)
 
 
-def allowed(base_url: str, cloud: str, extra: tuple[str, ...] = ()) -> Hosts:
+def cloud_of(graph_url: str) -> str:
+    """The cloud that a Graph URL belongs to; "public" when it is nobody's (a gateway, a simulated tenant)."""
+    host = graph_url.lower().removeprefix("https://").split("/", 1)[0]
+    return next((name for name, cloud in CLOUDS.items() if cloud.graph == f"https://{host}"), "public")
+
+
+def allowed(base_url: str, extra: tuple[str, ...] = ()) -> Hosts:
     """The list from settings. `extra` names hosts ("host" or "host:port") that are allowed as they are written."""
-    known = CLOUDS.get(cloud)
-    if known is None:
-        raise Misconfigured(f"cloud {cloud!r} is not known; use one of {', '.join(CLOUDS)}")
+    known = CLOUDS[cloud_of(base_url)]
     try:
         place, base = _taken_apart(base_url)
         more = frozenset(_taken_apart("https://" + host.strip())[0] for host in extra)

@@ -37,7 +37,6 @@ class GraphSettings:
     """Where Graph is and how we behave there. `extra_hosts`: "host" or "host:port", may also give and take bytes."""
 
     base_url: str = "https://graph.microsoft.com/v1.0"
-    cloud: str = "public"
     ca_file: str = ""
     extra_hosts: tuple[str, ...] = ()
     patience_s: float = 60.0  # waited out here; longer waits put the ticket back
@@ -52,7 +51,7 @@ class GraphClient:
     def __init__(
         self, settings: GraphSettings, tokens: Tokens, clock: Clock, budget: Budget | None, random: Callable[[], float]
     ) -> None:
-        self._hosts = allowed(settings.base_url, settings.cloud, settings.extra_hosts)
+        self._hosts = allowed(settings.base_url, settings.extra_hosts)
         self._wire = AiohttpWire(settings)
         self._line = Line(self._wire, tokens, clock, budget, random, settings.patience_s)
 

@@ -122,7 +122,10 @@ class Reply:
         """The JSON object of a successful reply; `Refused` for an error status."""
         if not self.ok:
             raise Refused(self)
-        loaded = jsonlib.loads(self.body)
+        try:
+            loaded = jsonlib.loads(self.body, strict=False)  # people's texts hold control characters, unescaped
+        except ValueError:
+            raise Refused(self) from None
         if not isinstance(loaded, dict):
             raise Refused(self)
         return loaded
