@@ -1,0 +1,209 @@
+"""One message on its way back: found by the mark of its restore or created, then completed. Nothing is ever sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from shared.errors import NeedsPerson
+from shared.graph.steps import Reply, Steps, Upload, delete, patch, post, read, segment
+from shared.kinds.kind import Into
+from shared.kinds.mail_message import Attached, as_new, attachments
+from shared.kinds.mail_messages import content_of, may_have_attachments, state_of
+from shared.kinds.mail_mime import pieces
+from shared.kinds.mailbox import bears, listed, prefer, well
+from shared.model import Json, Kept, Mode, Restored
+
+WRITE = "Mail.ReadWrite"
+REQUEST_BYTES = 3_500_000  # Graph takes 4 MB per request
+SMALL_BYTES = 3_000_000  # above, an upload session (Graph docs: outlook-large-attachments)
+LARGEST_BYTES = 150_000_000
+FRAGMENT_BYTES = 12 * 320 * 1024  # below the 4 MB that a fragment may have
+TWIN = "id,changeKey,subject,body,from,sender,toRecipients,ccRecipients,bccRecipients,replyTo,sentDateTime,"
+TWIN += "receivedDateTime,internetMessageId,hasAttachments,importance,isDraft,isRead,flag,categories"
+STATE = "id,isDraft,isRead,flag,categories"
+
+NOT_ADDED = "attachments could not be added to a message that is no draft: grant Mail-Advanced.ReadWrite.All to the app"
+NOT_REMOVED = "the message it replaces could not be removed"
+NOT_SET = "read state, flag and categories could not be set"
+
+
+def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
+    begun = yield from _first(into, f"{bears(mark)}&$select={STATE}")
+    twin = None
+    if mode != "create":
+        twin = yield from _twin(kept, into, begun)
+    if twin and not begun and (mode == "skip" or _equal(twin, kept.record)):
+        return Restored("skipped", twin["id"], note="the message is in the folder")
+    body, losses = as_new(kept.record, mark)
+    files, missed = yield from _files(kept)
+    losses += missed
+    if begun:
+        message, todo = begun, (yield from _missing(into, begun, files))
+    else:
+        inline, todo = _fitting(body, files)
+        reply = yield post(f"{into.path}/messages", {**body, **inline}, headers=prefer())
+        if failure := _failure(reply, into):
+            return Restored("failed", note=failure)
+        message = reply.json
+    path = f"{into.owner.path}/messages/{segment(message['id'])}"
+    losses += yield from _attach(path, todo)
+    losses += yield from _settle(path, message, kept.record)
+    if mode == "replace" and twin:  # created first, removed after: too much is repairable
+        gone = yield delete(f"{into.owner.path}/messages/{segment(twin['id'])}")
+        losses += [] if gone.ok or not gone.found else [NOT_REMOVED]
+    told = tuple(dict.fromkeys(losses))
+    if begun:
+        return Restored("completed", message["id"], told)
+    return Restored("replaced" if mode == "replace" and twin else "created", message["id"], told)
+
+
+# --- what is there
+
+
+def _first(into: Into, query: str) -> Steps[Json | None]:
+    found = yield from _found(into, query)
+    return found[0] if found else None
+
+
+def _found(into: Into, query: str) -> Steps[list[Json]]:
+    return (yield from listed(f"{into.path}/messages?{query}", into.owner, "mail", permission=WRITE))
+
+
+def _twin(kept: Kept, into: Into, begun: Json | None) -> Steps[Json | None]:
+    """The message that is in the target already: the same one if it is still there, else one with its message id, which
+    repeats legitimately (a sent and a received copy), hence only within the folder."""
+    message_id = kept.record.get("internetMessageId")
+    if not message_id:
+        return None
+    literal = quote("'" + str(message_id).replace("'", "''") + "'", safe="'@")
+    found = yield from _found(into, f"$filter=internetMessageId%20eq%20{literal}&$select={TWIN}")
+    found = [f for f in found if not begun or f["id"] != begun["id"]]
+    return min(found, key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
+
+
+def _equal(twin: Json, record: Json) -> bool:
+    return content_of(twin) == content_of(record) and state_of(twin) == state_of(record)
+
+
+def _missing(into: Into, message: Json, files: Sequence[Attached]) -> Steps[list[Attached]]:
+    """What an earlier attempt did not get to."""
+    if not files:
+        return []
+    path = f"{into.owner.path}/messages/{segment(message['id'])}/attachments?$select=id,name"
+    there = Counter(a.get("name") for a in (yield from listed(path, into.owner, "mail", permission=WRITE)))
+    missing = []
+    for file in files:
+        if there[file.name]:
+            there[file.name] -= 1
+        else:
+            missing.append(file)
+    return missing
+
+
+# --- what to give
+
+
+def _files(kept: Kept) -> Steps[tuple[list[Attached], list[str]]]:
+    if "mime" not in kept.parts:
+        return [], ["attachments: no MIME was kept"] if may_have_attachments(kept.record) else []
+    known = kept.record.get("o365:Attachments")
+    if known == [] or (known is None and not may_have_attachments(kept.record)):
+        return [], []
+    mime = (yield read(kept.parts["mime"])).body
+    return attachments(known, pieces(mime))
+
+
+def _fitting(body: Json, files: Sequence[Attached]) -> tuple[Json, list[Attached]]:
+    """The attachments that fit into the creating request, and those that have to follow it. Inside is better: whether
+    one may be added to a message that is no draft after 2026 is not documented."""
+    room = REQUEST_BYTES - _size(body)
+    inside: list[Json] = []
+    after: list[Attached] = []
+    for file in files:
+        if file.json_bytes <= room:
+            room -= file.json_bytes
+            inside.append(file.body)
+        else:
+            after.append(file)
+    return ({"attachments": inside} if inside else {}), after
+
+
+def _size(value: object) -> int:
+    """Of the JSON, roughly and never too small: characters beyond ASCII are escaped."""
+    match value:
+        case str():
+            return sum(1 if 0x20 <= ord(c) < 0x7F else 12 for c in value) + value.count('"') + value.count("\\") + 4
+        case dict():
+            return sum(_size(k) + _size(v) + 4 for k, v in value.items()) + 4
+        case list():
+            return sum(_size(v) + 4 for v in value) + 4
+    return 24
+
+
+def _failure(reply: Reply, into: Into) -> str:
+    """Why no message came of it, "" when one did. An answer of 200 has been seen without one."""
+    if reply.status == 201 and reply.json.get("id"):
+        return ""
+    well(reply, into.owner, "mail", permission=WRITE)
+    if reply.says("ErrorQuotaExceeded"):
+        raise NeedsPerson(f"{into.owner.key} mail: the mailbox is full; make room, then restore again")
+    return f"Graph answered {reply.status} {reply.code} to the new message".strip()
+
+
+# --- to complete it
+
+
+def _attach(path: str, files: Sequence[Attached]) -> Steps[list[str]]:
+    losses: list[str] = []
+    for n, file in enumerate(files, 1):
+        if len(file.data) > LARGEST_BYTES:
+            losses.append(f"an attachment of {len(file.data)} bytes: Graph takes 150 MB")
+            continue
+        if len(file.data) < SMALL_BYTES:
+            reply = yield post(f"{path}/attachments", file.body, headers=prefer())
+        else:
+            reply = yield from _upload(path, file)
+        if reply.status == 403:
+            return [*losses, NOT_ADDED]
+        if not reply.ok:
+            losses.append(f"attachment {n} of {len(files)}: Graph answered {reply.status} {reply.code}")
+    return losses
+
+
+def _upload(path: str, file: Attached) -> Steps[Reply]:
+    """An attached message of this size goes as its file: a session takes nothing else."""
+    about = {
+        "attachmentType": "file",
+        "name": file.name,
+        "size": len(file.data),
+        "contentType": file.content_type,
+        "isInline": file.inline,
+        **({"contentId": file.content_id} if file.content_id else {}),
+    }
+    session = yield post(f"{path}/attachments/createUploadSession", {"AttachmentItem": about}, headers=prefer())
+    if not session.ok:
+        return session
+    return (yield Upload("PUT", session.json["uploadUrl"], data=file.data, fragment_bytes=FRAGMENT_BYTES))
+
+
+def _settle(path: str, message: Json, record: Json) -> Steps[list[str]]:
+    """What may be changed of a message at any time, where the creating request did not bring it about."""
+    wanted = {name: record[name] for name in ("isRead", "categories", "flag") if record.get(name) is not None}
+    wrong = {name: value for name, value in wanted.items() if not _same(message.get(name), value)}
+    if not wrong:
+        return []
+    reply = yield patch(path, wrong, headers=prefer())
+    return [] if reply.ok else [NOT_SET]
+
+
+def _same(there: object, wanted: object) -> bool:
+    match there, wanted:
+        case dict(), dict():  # a flag; the service may write its dates in another zone
+            return there.get("flagStatus") == wanted.get("flagStatus") and all(
+                bool(there.get(k)) == bool(wanted.get(k)) for k in ("dueDateTime", "startDateTime")
+            )
+        case list(), list():
+            return sorted(map(str, there)) == sorted(map(str, wanted))
+    return there == wanted
