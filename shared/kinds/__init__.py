@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from shared.kinds.contacts import Contacts
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
+from shared.kinds.mail import Mail
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Files(),)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Mail(), Contacts(), Files())}
