@@ -25,6 +25,7 @@ class Route:
     summary: str
     roles: tuple[str, ...] = (READ,)
     query: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  # query options that must be given
     body: str = ""  # its schema
     answer: str = ""  # schema of the good answer; "bytes" for content
     status: int = 200
@@ -50,7 +51,7 @@ ROUTES: tuple[Route, ...] = (
     Route("http_feeds", "GET", f"{_OWNER}/feeds", "Where the backup of one owner stands", query=("kind",),
           answer="Feeds"),
     Route("http_items", "GET", f"{_OWNER}/items", "Items of one owner and kind as of a moment",
-          query=("kind", "feed", "folder", "at", *_PAGED), answer="Items"),
+          query=("kind", "feed", "folder", "at", *_PAGED), needs=("kind",), answer="Items"),
     Route("http_versions", "GET", _ITEM, "All versions of one item, newest first", answer="Versions"),
     Route("http_record", "GET", f"{_ITEM}/{{version}}/record", "The record (JSON) of one version", answer="Record"),
     Route("http_part", "GET", f"{_ITEM}/{{version}}/parts/{{part}}", "The bytes of one part of a version",

@@ -1,0 +1,158 @@
+"""Nouns -> the JSON of answers. Ids come with the key that stands for them in a URL. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from shared.api.keys import key_of, write_cursor
+from shared.catalog.nouns import LostTicket, OutcomeRow, OwnerRow, RestoreRow, RunRow
+from shared.model import Account, FeedState, Json, Owner, Part, Version
+
+PREFIX = "/api"
+
+
+def page(entries: Iterable[Json], next_: str = "") -> Json:
+    """One page of a listing; `next` goes into `after` of the following request, null at the end."""
+    return {"value": list(entries), "next": write_cursor(next_) or None}
+
+
+def owner(row: OwnerRow) -> Json:
+    return {**_owner(row.owner), "state": row.state, "seen_at": _time(row.seen_at), "facts": dict(row.facts)}
+
+
+def run(row: RunRow) -> Json:
+    return {
+        "run": row.run,
+        "owner": _owner(row.lane.owner),
+        "lane": row.lane.name,
+        "slot": row.slot,
+        "state": row.state,
+        "started_at": _time(row.started_at),
+        "ended_at": _time(row.ended_at),
+        "account": account(row.account),
+        "kinds": {name: account(share) for name, share in row.kinds.items()},
+        "requests": row.requests,
+        "problems": list(row.problems),
+    }
+
+
+def started(runs: Iterable[RunRow]) -> Json:
+    return {"runs": [run(row) for row in runs], "status": f"{PREFIX}/runs"}
+
+
+def feed(state: FeedState) -> Json:
+    return {
+        "kind": state.feed.kind,
+        "feed": state.feed.id,
+        "key": key_of(state.feed.id),
+        "name": state.feed.name,
+        "pages": state.seq,
+        "complete": state.last and state.round_from is None,
+        "taken_at": _time(state.taken_at),
+        "listed_at": _time(state.listed_at),
+        "closed": state.closed,
+        "account": account(state.account),
+        "problem": state.problem,
+    }
+
+
+def item(version: Version, opens: str = "") -> Json:
+    """`opens`: the feed that the item opens (a mail folder's messages), if it does."""
+    return {**version_of(version), "opens": key_of(opens) if opens else None}
+
+
+def version_of(version: Version) -> Json:
+    return {
+        "kind": version.kind,
+        "item": version.item_id,
+        "key": key_of(version.item_id),
+        "feed": version.feed_id,
+        "feed_key": key_of(version.feed_id),
+        "version": version.id,
+        "state": version.state,
+        "taken_at": _time(version.taken_at),
+        "name": version.name,
+        "folder": version.folder,
+        "folder_key": key_of(version.folder),
+        "folderish": version.folderish,
+        "size_bytes": version.size_bytes,
+        "modified": version.modified_at,
+        "reason": version.reason,
+        "notes": list(version.notes),
+        "parts": {name: _part(part) for name, part in sorted(version.parts.items())},
+        "path": version_path(version),
+    }
+
+
+def version_path(version: Version) -> str:
+    """The URL path below which this version's record and parts are."""
+    place = f"{key_of(version.feed_id)}/{key_of(version.item_id)}"
+    return f"{PREFIX}/owners/{version.owner.key}/items/{version.kind}/{place}/versions/{version.id}"
+
+
+def restore(row: RestoreRow) -> Json:
+    chosen, place = row.selection, row.place
+    return {
+        "restore": row.restore,
+        "state": row.state,
+        "preview": row.preview,
+        "mode": row.mode,
+        "selection": {
+            "owner": _owner(chosen.owner),
+            "kinds": list(chosen.kinds),
+            "at": _time(chosen.at),
+            "folder": chosen.folder,
+            "items": list(chosen.items),
+            "changed_since": _time(chosen.changed_since),
+        },
+        "place": {"owner": _owner(place.owner), "folder": place.folder, "tenant": place.tenant},
+        "ordered_by": row.ordered_by,
+        "ordered_at": _time(row.ordered_at),
+        "started_at": _time(row.started_at),
+        "ended_at": _time(row.ended_at),
+        "cancelling": row.cancel and row.ended_at is None,
+        "counts": dict(row.counts),
+        "losses": dict(row.losses),
+        "estimate": dict(row.estimate),
+        "problems": list(row.problems),
+        "status": restore_path(row.restore),
+    }
+
+
+def restore_path(id: str) -> str:
+    return f"{PREFIX}/restores/{id}"
+
+
+def outcome(row: OutcomeRow) -> Json:
+    return {
+        "kind": row.kind,
+        "item": row.item_id,
+        "name": row.name,
+        "folder_path": row.folder_path,
+        "outcome": row.outcome.outcome,
+        "new_item": row.outcome.item_id,
+        "losses": list(row.outcome.losses),
+        "note": row.outcome.note,
+        "at": _time(row.at),
+    }
+
+
+def lost(row: LostTicket) -> Json:
+    return {"id": row.id, "queue": row.queue, "ticket": row.text, "reason": row.reason, "at": _time(row.at)}
+
+
+def account(share: Account) -> Json:
+    return {name: getattr(share, name) for name in Account.__slots__}
+
+
+def _owner(whose: Owner) -> Json:
+    return {"owner": whose.key, "type": whose.type, "id": whose.id, "name": whose.name}
+
+
+def _part(part: Part) -> Json:
+    return {"size_bytes": part.size, "sha256": part.sha256}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
