@@ -1,4 +1,4 @@
-"""Attachments as clients send them: files with their bytes, items as JSON; the service makes no reference attachments."""
+"""Attachments as clients send them: files with their bytes, items as JSON; no reference attachments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def _file(mailbox: Mailbox, body: Json) -> Attachment:
         raise Refusal(400, "RequestBodyRead", "contentBytes is missing or not base64.") from why
     return Attachment(
         mailbox.new_attachment_key(), "file", body["name"], body.get("contentType") or "application/octet-stream",
-        bool(body.get("isInline", False)), mailbox.tenant.clock(), Held(data), body.get("contentId"), body.get("contentLocation"),
+        bool(body.get("isInline", False)), mailbox.tenant.clock(), Held(data),
+        body.get("contentId"), body.get("contentLocation"),
     )  # fmt: skip
 
 

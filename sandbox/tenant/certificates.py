@@ -18,7 +18,7 @@ def _key(name: str) -> rsa.RSAPrivateKey:
 
 @cache
 def made_certificate(name: str) -> tuple[bytes, bytes]:
-    """(certificate, private key) as PEM. All apps share one key pair: making them takes time, and nothing is secret here."""
+    """(certificate, private key) as PEM. All apps share one key pair, as making one takes time."""
     key, now = _key("apps"), dt.datetime.now(dt.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"holdfast-{name}")])
     certificate = (

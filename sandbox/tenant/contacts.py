@@ -19,10 +19,30 @@ from sandbox.tenant.sync import Source, delta, options_of
 routes = Routes()
 READ, WRITE = ("Contacts.Read", "Contacts.ReadWrite"), ("Contacts.ReadWrite",)
 TEXTS = (
-    "assistantName", "businessHomePage", "companyName", "department", "displayName", "fileAs", "generation", "givenName",
-    "initials", "jobTitle", "manager", "middleName", "mobilePhone", "nickName", "officeLocation", "personalNotes",
-    "profession", "spouseName", "surname", "title", "yomiCompanyName", "yomiGivenName", "yomiSurname",
-)  # fmt: skip
+    "assistantName",
+    "businessHomePage",
+    "companyName",
+    "department",
+    "displayName",
+    "fileAs",
+    "generation",
+    "givenName",
+    "initials",
+    "jobTitle",
+    "manager",
+    "middleName",
+    "mobilePhone",
+    "nickName",
+    "officeLocation",
+    "personalNotes",
+    "profession",
+    "spouseName",
+    "surname",
+    "title",
+    "yomiCompanyName",
+    "yomiGivenName",
+    "yomiSurname",
+)
 LISTS = ("businessPhones", "children", "homePhones", "imAddresses", "categories")
 ADDRESSES = ("businessAddress", "homeAddress", "otherAddress")
 ADDRESS_MEMBERS = {"city", "countryOrRegion", "postalCode", "state", "street"}

@@ -61,7 +61,8 @@ class Made:
         while start < stop:
             block, offset = divmod(start, CHUNK)
             take = min(CHUNK - offset, stop - start)
-            yield random.Random(f"{self.seed}/{block}").randbytes(CHUNK)[offset : offset + take]
+            whole_block = min(CHUNK, self.size - block * CHUNK)
+            yield random.Random(f"{self.seed}/{block}").randbytes(whole_block)[offset : offset + take]
             start += take
 
 

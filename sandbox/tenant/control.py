@@ -16,12 +16,31 @@ if TYPE_CHECKING:
 def door(running: Running) -> web.Application:
     app = web.Application(client_max_size=64 << 20)
     routes = {
-        ("POST", "/mutate"): _mutate, ("GET", "/dump"): _dump, ("POST", "/faults"): _faults, ("GET", "/stats"): _stats, ("POST", "/clock"): _clock,
-        ("POST", "/shutdown"): _shutdown, ("POST", "/stats/reset"): _reset,
-    }  # fmt: skip
+        ("POST", "/mutate"): _mutate,
+        ("GET", "/dump"): _dump,
+        ("POST", "/faults"): _faults,
+        ("GET", "/stats"): _stats,
+        ("POST", "/clock"): _clock,
+        ("POST", "/shutdown"): _shutdown,
+        ("POST", "/stats/reset"): _reset,
+    }
     for (method, path), act in routes.items():
         app.router.add_route(method, path, _handler(running, act))
+    app.router.add_get("/msi/token", _managed_identity)
     return app
+
+
+async def _managed_identity(request: web.Request) -> web.Response:
+    """What IDENTITY_ENDPOINT answers in Azure Functions: an assertion of the identity named by client_id."""
+    from sandbox.tenant.seed import managed_identity_token
+
+    if not request.headers.get("X-IDENTITY-HEADER"):
+        return web.json_response({"statusCode": 401, "message": "X-IDENTITY-HEADER is missing"}, status=401)
+    token, expires = managed_identity_token(request.query.get("client_id", ""))
+    resource = request.query.get("resource", "")
+    return web.json_response(
+        {"access_token": token, "expires_on": str(expires), "resource": resource, "token_type": "Bearer"}
+    )
 
 
 def _handler(running: Running, act: Any) -> Any:

@@ -24,19 +24,32 @@ def damaged(fault: Fault, answer: Answer, url: str) -> Answer:
     value = body.get("value")
     if fault.do == "link-host":
         _rehost(body, fault.to)
+    elif fault.do == "link-edit":
+        body |= {k: re.sub(fault.find, fault.to, str(body[k])) for k in LINKS if k in body}
     elif isinstance(value, list):
         if fault.do == "loop-link":
             body.pop("@odata.deltaLink", None)
             body["@odata.nextLink"] = url
         elif fault.do == "empty-page":
-            body = {k: v for k, v in body.items() if k not in LINKS} | {"value": [], "@odata.nextLink": url}
+            body = {k: v for k, v in body.items() if k not in LINKS}
+            body |= {"value": [], "@odata.nextLink": _another(url, fault)}
         elif fault.do == "replay":
             body["value"] = value + value[:1] + value[::-1]
+        elif fault.do == "stray":
+            body["value"] = [{"id": f"AAMkADstray{fault.strikes}AAA=", "@removed": {"reason": "deleted"}}, *value]
         elif fault.do == "hide":
             body["value"] = [v for v in value if not re.search(fault.find, json.dumps(v, ensure_ascii=False))]
         elif fault.do in ("fuzz", "null"):
             body["value"] = [_fuzzed(v, fault.do) for v in value]
     return Answer(answer.status, body, answer.headers)
+
+
+def _another(url: str, fault: Fault) -> str:
+    """The same place under another link: what follows ~ in a token is ignored."""
+    head, mark, token = url.partition("$skiptoken=")
+    if mark:
+        return f"{head}{mark}{token.split('~')[0]}~{fault.strikes}"
+    return f"{url}{'&' if '?' in url else '?'}$skiptoken=~{fault.strikes}"
 
 
 def _rehost(value: Any, host: str) -> None:

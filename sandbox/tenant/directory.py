@@ -14,10 +14,19 @@ from sandbox.tenant.sync import Source, delta, options_of, seal, unseal
 routes = Routes()
 FULL = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 READ = (*FULL, "User.ReadBasic.All")
+READ_SETTINGS = ("MailboxSettings.Read", "MailboxSettings.ReadWrite")
 DEFAULT = (
-    "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage",
-    "surname", "userPrincipalName",
-)  # fmt: skip
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+)
 MORE = (
     "accountEnabled", "assignedLicenses", "createdDateTime", "department", "userType", "mailNickname", "proxyAddresses",
     "usageLocation", "deletedDateTime", "companyName", "externalUserState",
@@ -100,16 +109,12 @@ async def get_user(call: Call, user: str) -> Answer:
     return Answer(200, user_json(call, the_user(call, user), _view(call)))
 
 
-@routes(
-    "GET", "/users/{user}/mailboxSettings", "MailboxSettings.Read", "MailboxSettings.ReadWrite", scope=mailbox_scope
-)
+@routes("GET", "/users/{user}/mailboxSettings", *READ_SETTINGS, scope=mailbox_scope)
 async def mailbox_settings(call: Call, user: str) -> Answer:
     return Answer(200, _settings(call, user))
 
 
-@routes(
-    "GET", "/users/{user}/mailboxSettings/{name}", "MailboxSettings.Read", "MailboxSettings.ReadWrite", scope=mailbox_scope
-)  # fmt: skip
+@routes("GET", "/users/{user}/mailboxSettings/{name}", *READ_SETTINGS, scope=mailbox_scope)
 async def mailbox_setting(call: Call, user: str, name: str) -> Answer:
     settings = _settings(call, user)
     if name not in settings:
@@ -121,7 +126,8 @@ def _settings(call: Call, user: str) -> Json:
     mailbox = the_mailbox(call, user)
     language = {"locale": mailbox.user.language, "displayName": mailbox.user.language}
     return {
-        "archiveFolder": mailbox.well_known("archive").id, "timeZone": "UTC", "dateFormat": "yyyy-MM-dd", "timeFormat": "HH:mm",
+        "archiveFolder": mailbox.well_known("archive").id,
+        "timeZone": "UTC", "dateFormat": "yyyy-MM-dd", "timeFormat": "HH:mm",
         "language": language, "userPurpose": mailbox.user.purpose,
         "delegateMeetingMessageDeliveryOptions": "sendToDelegateOnly",
     }  # fmt: skip

@@ -17,10 +17,18 @@ COMPARED = (
     "internetMessageHeaders", "inferenceClassification", "isReadReceiptRequested", "isDeliveryReceiptRequested",
 )  # fmt: skip
 UNSET: Json = {
-    "categories": [], "toRecipients": [], "ccRecipients": [], "bccRecipients": [], "replyTo": [], "importance": "normal",
-    "inferenceClassification": "focused", "flag": {"flagStatus": "notFlagged"}, "isReadReceiptRequested": False,
-    "isDeliveryReceiptRequested": False, "internetMessageHeaders": [],
-}  # fmt: skip
+    "categories": [],
+    "toRecipients": [],
+    "ccRecipients": [],
+    "bccRecipients": [],
+    "replyTo": [],
+    "importance": "normal",
+    "inferenceClassification": "focused",
+    "flag": {"flagStatus": "notFlagged"},
+    "isReadReceiptRequested": False,
+    "isDeliveryReceiptRequested": False,
+    "internetMessageHeaders": [],
+}
 
 
 def dump(tenant: Tenant) -> Json:

@@ -9,8 +9,8 @@ from typing import Any
 # before: the request never reaches the service; after: it was carried out, then the answer is harmed
 BEFORE = frozenset({"status", "html", "empty", "reset", "missing"})
 AFTER = frozenset({
-    "lost", "cut", "slow", "gzip-cut", "loop-link", "empty-page", "replay", "hide", "fuzz", "null", "date", "link-host",
-    "raw-control", "header",
+    "lost", "cut", "slow", "gzip-cut", "loop-link", "empty-page", "replay", "hide", "stray", "fuzz", "null", "date",
+    "link-host", "link-edit", "raw-control", "header",
 })  # fmt: skip
 MATCH = frozenset({"door", "method", "path", "app", "nth", "every", "from", "request"})
 FIELDS = frozenset({
@@ -21,7 +21,7 @@ FIELDS = frozenset({
 @dataclass(slots=True)
 class Fault:
     """One rule. `match`: door (graph, login, download, upload), method, path (regex on path and query), app,
-    nth (only the n-th hit), every (each n-th), from (the n-th and later), request ("any", "single", "part" of a batch)."""
+    nth (only the n-th hit), every (each n-th), from (the n-th and later), request (any, single, or part of a batch)."""
 
     match: dict[str, Any]
     do: str
@@ -34,8 +34,8 @@ class Fault:
     times: int | None = None  # how often it strikes; None: for ever
     at: float = 0.5  # where a cut falls, as a share of the body
     seconds: float = 1.0  # how long a slow answer takes, or how far a date is off
-    find: str = ""  # regex over an item's JSON, for hide
-    to: str = ""  # the host that link-host writes
+    find: str = ""  # regex over an item's JSON for hide, over the link for link-edit
+    to: str = ""  # the host that link-host writes, the replacement of link-edit
     hits: int = 0
     strikes: int = 0
 

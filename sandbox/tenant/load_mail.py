@@ -26,7 +26,7 @@ class Loaded:
 
 
 def load_mail(tenant: Tenant, user: User, path: Path, limit: int | None = None) -> Loaded:
-    """Directories become folders below the inbox, .eml files messages, .mbox files folders; in the same order every time."""
+    """Directories become folders below the inbox, .eml files messages, .mbox files folders; in a fixed order."""
     box = tenant.mailboxes.get(user.id) or tenant.add_mailbox(user)
     told = Loaded()
     _load(box, box.well_known("inbox"), Path(path), told, limit)

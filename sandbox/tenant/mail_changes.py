@@ -70,7 +70,6 @@ def from_mime(mailbox: Mailbox, folder: Folder, data: bytes) -> Message:
     read = read_mime(Held(data))
     now = stamp(mailbox.tenant.clock())
     props = {"sentDateTime": now, **read.props, "receivedDateTime": now, "isDraft": True, "isRead": True}
-    props["bccRecipients"] = read.props["bccRecipients"]
     if props.get("internetMessageId") is None:
         props["internetMessageId"] = f"<{mailbox.new_attachment_key()}@{mailbox.tenant.domain}>"
     return mailbox.add(folder, props, attachments=attachments_of(mailbox, read), mime=Held(data))

@@ -1,4 +1,4 @@
-"""Upload sessions for large mail attachments: opened at Graph, filled at a pre-authenticated host (outlook-large-attachments)."""
+"""Upload sessions for large mail attachments: opened at Graph, filled at a host that wants no token."""
 
 from __future__ import annotations
 

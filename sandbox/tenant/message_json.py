@@ -18,9 +18,18 @@ SETTABLE = (
     "isDeliveryReceiptRequested", "isReadReceiptRequested",
 )  # fmt: skip
 SERVER_OWNED = (
-    "id", "changeKey", "createdDateTime", "lastModifiedDateTime", "conversationId", "conversationIndex", "parentFolderId",
-    "webLink", "bodyPreview", "hasAttachments", "uniqueBody",
-)  # fmt: skip
+    "id",
+    "changeKey",
+    "createdDateTime",
+    "lastModifiedDateTime",
+    "conversationId",
+    "conversationIndex",
+    "parentFolderId",
+    "webLink",
+    "bodyPreview",
+    "hasAttachments",
+    "uniqueBody",
+)
 TOLERATED = ("isDraft", "sentDateTime", "receivedDateTime")  # accepted in a POST and ignored
 PROPERTIES = (*SETTABLE, *SERVER_OWNED, *TOLERATED)
 EXPANDABLE = ("attachments", "singleValueExtendedProperties", "multiValueExtendedProperties", "extensions")
@@ -55,11 +64,26 @@ def full(mailbox: Mailbox, message: Message, *, immutable: bool, text_body: bool
         "uniqueBody": body,
     }
     defaults: Json = {
-        "categories": [], "toRecipients": [], "ccRecipients": [], "bccRecipients": [], "replyTo": [], "isRead": False,
-        "isDraft": False, "importance": "normal", "inferenceClassification": "focused", "flag": {"flagStatus": "notFlagged"},
-        "isDeliveryReceiptRequested": None, "isReadReceiptRequested": False, "internetMessageHeaders": [],
-        "subject": None, "internetMessageId": None, "sentDateTime": None, "receivedDateTime": None, "from": None, "sender": None,
-    }  # fmt: skip
+        "categories": [],
+        "toRecipients": [],
+        "ccRecipients": [],
+        "bccRecipients": [],
+        "replyTo": [],
+        "isRead": False,
+        "isDraft": False,
+        "importance": "normal",
+        "inferenceClassification": "focused",
+        "flag": {"flagStatus": "notFlagged"},
+        "isDeliveryReceiptRequested": None,
+        "isReadReceiptRequested": False,
+        "internetMessageHeaders": [],
+        "subject": None,
+        "internetMessageId": None,
+        "sentDateTime": None,
+        "receivedDateTime": None,
+        "from": None,
+        "sender": None,
+    }
     return {**out, **defaults, **props, "body": body}
 
 

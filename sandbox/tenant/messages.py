@@ -70,9 +70,12 @@ def _listed(call: Call, mailbox: Mailbox, messages: list[Message]) -> Answer:
     keys = sort_key(call, _filterable) or [("receivedDateTime", True)]
     if text and "$orderby" in call.query:
         _check_efficient(text, [k for k, _ in keys])
-    test = read_filter(text, _filterable) if text else lambda entity: True
-    entities = [{**_entity(mailbox, m), "@key": m.key} for m in messages]
-    found = [mailbox.messages[e["@key"]] for e in ordered([e for e in entities if test(e)], keys)]
+    if not text and "$orderby" not in call.query:
+        found = sorted(messages, key=lambda m: str(m.props.get("receivedDateTime")), reverse=True)
+    else:
+        test = read_filter(text, _filterable) if text else lambda entity: True
+        entities = [{**_entity(mailbox, m), "@key": m.key} for m in messages]
+        found = [mailbox.messages[e["@key"]] for e in ordered([e for e in entities if test(e)], keys)]
 
     def show(message: Message) -> Json:
         check_readable(message, "list")

@@ -57,6 +57,7 @@ def read_mime(source: Content, *, by_reference: bool = False) -> Read:
 
 def _props(root: Part, body: Json) -> Json:
     sender = _addresses(root, "From")
+    by = _addresses(root, "Sender") or sender
     props: Json = {
         "subject": text_of(root.get("Subject")) or "",
         "body": body,
@@ -71,7 +72,7 @@ def _props(root: Part, body: Json) -> Json:
         "isDeliveryReceiptRequested": root.get("Return-Receipt-To") is not None,
         "internetMessageHeaders": [{"name": str(k), "value": text_of(v) or ""} for k, v in root.items()[:HEADERS_MOST]],
         "from": sender[0] if sender else None,
-        "sender": (_addresses(root, "Sender") or sender or [None])[0],
+        "sender": by[0] if by else None,
     }
     message_id = text_of(root.get("Message-ID"))
     if message_id:
@@ -122,8 +123,8 @@ def _date(raw: Any) -> dt.datetime | None:
 
 def _received(root: Part) -> dt.datetime | None:
     """The topmost Received header is the last hop: our own mailbox."""
-    top = (root.get_all("Received") or [None])[0]
-    return _date(str(top).rpartition(";")[2]) if top else _date(root.get("Date"))
+    hops = root.get_all("Received", [])
+    return _date(str(hops[0]).rpartition(";")[2]) if hops else _date(root.get("Date"))
 
 
 def _body_and_rest(root: Part) -> tuple[Json, list[Part]]:

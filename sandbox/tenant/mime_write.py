@@ -34,7 +34,16 @@ def write_item(item: Json) -> bytes:
         return vcard(item)
     if kind == "event":
         title = BAD.sub(" ", str(item.get("subject", "")))
-        return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nSUMMARY:{title}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n".encode()
+        lines = (
+            "BEGIN:VCALENDAR",
+            "VERSION:2.0",
+            "BEGIN:VEVENT",
+            f"SUMMARY:{title}",
+            "END:VEVENT",
+            "END:VCALENDAR",
+            "",
+        )
+        return "\r\n".join(lines).encode()
     return _written(item, [], hashlib.sha256(repr(sorted(item)).encode()).hexdigest()[:16]).as_bytes()
 
 

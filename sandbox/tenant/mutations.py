@@ -1,4 +1,4 @@
-"""What people do to their mailboxes and contacts in a day, and what happens to accounts, by name for the control door."""
+"""What people do to mailboxes and contacts in a day, and what happens to accounts; by name, for the control door."""
 
 from __future__ import annotations
 
@@ -260,8 +260,29 @@ def set_options(tenant: Tenant, **options: Any) -> Json:
 
 
 _ALL: tuple[Callable[..., Json], ...] = (
-    add_mail, move_mail, delete_mail, mark_read, flag, categorize, edit_draft, add_mail_folder, rename_folder, move_folder,
-    delete_folder, empty_mailbox, block_mailbox, fill_mailbox, expire_mail_tokens, break_message, add_contact, edit_contact,
-    set_contact_photo, delete_contact, add_user, delete_user, edit_user, set_options,
-)  # fmt: skip
+    add_mail,
+    move_mail,
+    delete_mail,
+    mark_read,
+    flag,
+    categorize,
+    edit_draft,
+    add_mail_folder,
+    rename_folder,
+    move_folder,
+    delete_folder,
+    empty_mailbox,
+    block_mailbox,
+    fill_mailbox,
+    expire_mail_tokens,
+    break_message,
+    add_contact,
+    edit_contact,
+    set_contact_photo,
+    delete_contact,
+    add_user,
+    delete_user,
+    edit_user,
+    set_options,
+)
 mutations: dict[str, Callable[..., Json]] = {act.__name__: act for act in _ALL}

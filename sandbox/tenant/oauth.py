@@ -1,4 +1,4 @@
-"""The login door: tokens for secrets, certificates, federated assertions, refresh tokens; and the keys to check them."""
+"""The login door: tokens for secrets, certificates, federated assertions and refresh tokens, and their keys."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""Tenants to try things on: `small` for crash sweeps, `awkward` for everything that ever broke a backup, `demo` for people."""
+"""Tenants to try things on: `small` for crash sweeps, `awkward` for what ever broke a backup, `demo` for people."""
 
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 from sandbox.tenant.certificates import federated_key, made_certificate
+from sandbox.tenant.oauth import federated_assertion
 from sandbox.tenant.seed_contacts import seed_contacts
 from sandbox.tenant.seed_drives import seed_awkward, seed_everyday, seed_small
 from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed_small_mail
@@ -36,7 +38,7 @@ def make_tenant(kind: str, options: Options | None = None, **counts: int) -> Ten
     """A seeded tenant; `counts` go to demo: users, mails, files."""
     tenant = Tenant(options)
     add_apps(tenant)
-    {"small": _small, "awkward": _awkward, "demo": _demo, "empty": lambda tenant: None}[kind](tenant, **counts)
+    {"small": _small, "awkward": _awkward, "demo": _demo, "empty": _empty}[kind](tenant, **counts)
     for user in tenant.users.values():
         tenant.refresh_tokens[tenant.ids.token("refresh", 60)] = (user.id, DELEGATED)
     return tenant
@@ -50,9 +52,20 @@ def add_apps(tenant: Tenant) -> None:
         issuer, subject = MANAGED_IDENTITY[0], MANAGED_IDENTITY[1] + name
         client_id = tenant.ids.guid()
         tenant.apps[client_id] = App(
-            client_id, name, graph.get(name, frozenset()), secret=tenant.ids.token("secret", 40), certificates=[certificate],
-            federated=[(issuer, subject, federated_key()[1])], api_roles={API: api_roles, client_id: api_roles},
-        )  # fmt: skip
+            client_id,
+            name,
+            graph.get(name, frozenset()),
+            secret=tenant.ids.token("secret", 40),
+            certificates=[certificate],
+            federated=[(issuer, subject, federated_key()[1])],
+            api_roles={API: api_roles, client_id: api_roles},
+        )
+
+
+def managed_identity_token(name: str) -> tuple[str, int]:
+    """(assertion, expiry) of the made-up managed identity that the app of this name federates with."""
+    issuer, prefix = MANAGED_IDENTITY
+    return federated_assertion(federated_key()[0], issuer, prefix + name), int(time.time()) + 3600
 
 
 def app_named(tenant: Tenant, name: str) -> App:
@@ -63,6 +76,15 @@ def _person(tenant: Tenant, name: str, display_name: str, **facts: object) -> Us
     user = tenant.add_user(name, display_name, **facts)
     tenant.add_mailbox(user)
     return user
+
+
+def _empty(tenant: Tenant) -> None:
+    """Apps and nothing else."""
+
+
+def _guest(tenant: Tenant) -> None:
+    upn = f"guest_fabrikam.example#EXT#@{tenant.domain}"
+    tenant.add_user(upn, "Gast Ausserhalb", mail="guest@fabrikam.example", user_type="Guest")
 
 
 def _small(tenant: Tenant) -> None:
@@ -92,12 +114,7 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_everyday_mail(tenant, tenant.mailboxes[no_drive.id], mails=5)
     no_mail = tenant.add_user("nomailbox", "No Mailbox", mail=None)
     seed_small(tenant, no_mail)
-    tenant.add_user(
-        f"guest_fabrikam.example#EXT#@{tenant.domain}",
-        "Gast Ausserhalb",
-        mail="guest@fabrikam.example",
-        user_type="Guest",
-    )
+    _guest(tenant)
     shared = _person(tenant, "info", "Info (shared)", purpose="shared", enabled=False)
     seed_everyday_mail(tenant, tenant.mailboxes[shared.id], mails=8)
     gone = _person(tenant, "left", "Left Company", enabled=False)
@@ -111,10 +128,27 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
 
 
 NAMES = (
-    "Adele Vance", "Bernd Müller", "Chloé Dupont", "Diego Siciliani", "Erika Mustermann", "Fatima Öztürk", "Grady Archie",
-    "Henrietta Mueller", "Isaiah Langer", "Johanna Lorenz", "Kaito Tanaka", "Lidia Holloway", "Miriam Graham", "Nestor Wilke",
-    "Olga Ivanova", "Patti Fernandez", "Quentin Roux", "Raul Razo", "Søren Kjær", "Tala Haddad",
-)  # fmt: skip
+    "Adele Vance",
+    "Bernd Müller",
+    "Chloé Dupont",
+    "Diego Siciliani",
+    "Erika Mustermann",
+    "Fatima Öztürk",
+    "Grady Archie",
+    "Henrietta Mueller",
+    "Isaiah Langer",
+    "Johanna Lorenz",
+    "Kaito Tanaka",
+    "Lidia Holloway",
+    "Miriam Graham",
+    "Nestor Wilke",
+    "Olga Ivanova",
+    "Patti Fernandez",
+    "Quentin Roux",
+    "Raul Razo",
+    "Søren Kjær",
+    "Tala Haddad",
+)
 
 
 def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120) -> None:
@@ -132,12 +166,7 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
         seed_contacts(tenant.contacts[user.id], count=8, awkward=number == 0)
         seed_everyday(tenant, user, files=files)
     tenant.add_user("nomailbox", "No Mailbox", mail=None)
-    tenant.add_user(
-        f"guest_fabrikam.example#EXT#@{tenant.domain}",
-        "Gast Ausserhalb",
-        mail="guest@fabrikam.example",
-        user_type="Guest",
-    )
+    _guest(tenant)
     awkward = _person(tenant, "awkward", "Awkward Case")
     seed_awkward_mail(tenant, tenant.mailboxes[awkward.id], attachment=5 * 1024 * 1024)
     seed_contacts(tenant.contacts[awkward.id], count=12, awkward=True)

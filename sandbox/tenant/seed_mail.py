@@ -14,11 +14,20 @@ from sandbox.tenant.mail_changes import delivered, read_flag
 from sandbox.tenant.mailbox import Attachment, Folder, Mailbox, Message
 from sandbox.tenant.state import Tenant, stamp
 
+BROKEN = (
+    b"From: broken@@x <<>\r\nSubject: =?utf-8?B?w3=?= \xff\xfe raw\r\nDate: yesterday\r\n"
+    b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n'
+    b"--x\r\nContent-Type: text/html; charset=klingon\r\n\r\n<p>\xe9</p>\r\n--y\r\n"
+)
 START = dt.datetime(2025, 2, 3, 7, 30, tzinfo=dt.UTC)
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-WORDS = ["budget", "report", "meeting", "Projekt", "Übersicht", "draft", "invoice", "offer", "contract", "review", "Termin", "holiday", "plan", "customer", "change", "server", "release", "Rechnung", "question", "answer", "forward", "urgent", "minutes", "agenda", "travel"]
+WORDS = (
+    "budget", "report", "meeting", "Projekt", "Übersicht", "draft", "invoice", "offer", "contract", "review", "Termin",
+    "holiday", "plan", "customer", "change", "server", "release", "Rechnung", "question", "answer", "forward", "urgent",
+    "minutes", "agenda", "travel",
+)  # fmt: skip
 
 
 def mail(
@@ -26,9 +35,8 @@ def mail(
 ) -> EmailMessage:
     message = EmailMessage()
     me, sent = mailbox.user, START + dt.timedelta(hours=7 * number)
-    message["Received"] = (
-        f"from mx.fabrikam.example by mail.{mailbox.tenant.domain}; {format_datetime(sent + dt.timedelta(seconds=4))}"
-    )
+    arrived = format_datetime(sent + dt.timedelta(seconds=4))
+    message["Received"] = f"from mx.fabrikam.example by mail.{mailbox.tenant.domain}; {arrived}"
     message["From"], message["To"], message["Subject"] = sender, f"{me.display_name} <{me.mail}>", subject
     message["Date"] = format_datetime(sent)
     message["Message-ID"] = f"<{me.upn.split('@')[0]}.{number}@fabrikam.example>"
@@ -48,7 +56,7 @@ def seed_small_mail(tenant: Tenant, mailbox: Mailbox) -> None:
     put(mailbox, inbox, mail(mailbox, 1, "Welcome"), isRead=True)
     html = mail(mailbox, 2, "With picture")
     html.add_alternative("<html><body><p>See <img src='cid:pic1'></p></body></html>", subtype="html")
-    html.get_payload()[1].add_related(PNG, "image", "png", cid="<pic1>")  # type: ignore[union-attr]
+    list(html.iter_parts())[1].add_related(PNG, "image", "png", cid="<pic1>")
     put(mailbox, inbox, html)
     attached = mail(mailbox, 3, "With attachment")
     attached.add_attachment(b"%PDF-1.4 made up\n" * 40, maintype="application", subtype="pdf", filename="Übersicht.pdf")
@@ -66,9 +74,11 @@ def seed_small_mail(tenant: Tenant, mailbox: Mailbox) -> None:
 def _draft(mailbox: Mailbox, number: int, subject: str) -> Message:
     me, sent = mailbox.user, stamp(START + dt.timedelta(hours=number))
     props = {
-        "subject": subject, "body": {"contentType": "html", "content": "<p>Not yet sent</p>"}, "isDraft": True, "isRead": True,
+        "subject": subject, "body": {"contentType": "html", "content": "<p>Not yet sent</p>"},
+        "isDraft": True, "isRead": True,
         "toRecipients": [{"emailAddress": {"name": "Bo", "address": "bo@fabrikam.example"}}],
-        "from": {"emailAddress": {"name": me.display_name, "address": me.mail}}, "sentDateTime": sent, "receivedDateTime": sent,
+        "from": {"emailAddress": {"name": me.display_name, "address": me.mail}},
+        "sentDateTime": sent, "receivedDateTime": sent,
     }  # fmt: skip
     return mailbox.add(mailbox.well_known("drafts"), props)
 
@@ -157,8 +167,7 @@ def _contents(mailbox: Mailbox) -> None:
     put(mailbox, sent, same, isRead=True)  # one Internet message id, two messages
     put(mailbox, inbox, same)  # and a true duplicate
     put(mailbox, inbox, b"Subject: no id, no date, no sender\r\n\r\nbody\r\n")
-    put(mailbox, inbox, b"From: broken@@x <<>\r\nSubject: =?utf-8?B?w3=?= \xff\xfe raw\r\nDate: yesterday\r\n"
-        b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nContent-Type: text/html; charset=klingon\r\n\r\n<p>\xe9</p>\r\n--y\r\n')  # fmt: skip
+    put(mailbox, inbox, BROKEN)
     put(mailbox, inbox, b"")
     put(mailbox, inbox, b"\x00\x01\x02 not a message at all \xff")
     controls = put(mailbox, inbox, mail(mailbox, 204, "Control characters"))

@@ -64,7 +64,7 @@ def _hang_up(request: web.Request) -> web.Response:
 
 def inflict(request: web.Request, fault: Fault, whole: int = 0) -> None:
     """Let the body of whatever is answered to this request break off or crawl."""
-    if fault.do in ("cut", "slow", "lost"):
+    if fault.do in ("cut", "slow", "lost") and not isinstance(request._payload_writer, _Faulty):
         request._payload_writer = _Faulty(request, fault, whole)  # type: ignore[assignment]
 
 

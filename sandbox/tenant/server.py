@@ -162,7 +162,10 @@ async def _sent(request: web.Request, tenant: Tenant, served: Served) -> web.Str
         text = json.dumps(answer.body, ensure_ascii=False)
         if served.fault and served.fault.do == "raw-control":
             text = text.replace("\\u000b", "\x0b").replace("\\u0001", "\x01")
-        answer.body = text.encode("utf-8", "surrogatepass" if served.fault else "replace")
+        try:
+            answer.body = text.encode()
+        except UnicodeEncodeError:  # a lone surrogate in a name: only an escape can carry it
+            answer.body = json.dumps(answer.body).encode()
         answer.headers.setdefault("Content-Type", "application/json; odata.metadata=minimal; charset=utf-8")
     return await send(request, answer, served.fault)
 

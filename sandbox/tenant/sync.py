@@ -6,8 +6,9 @@ import base64
 import bisect
 import hashlib
 import hmac
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -34,15 +35,13 @@ class ChangeLog:
         self.current[key] = (self.last, gone)
         self._order.append((self.last, key))
 
-    def after(self, place: int) -> list[tuple[int, str, bool]]:
+    def after(self, place: int) -> Iterator[tuple[int, str, bool]]:
         """Changes beyond `place`, oldest first; each key once, at its latest place."""
         start = bisect.bisect_right(self._order, (place, "\U0010ffff"))
-        out = []
-        for at, key in self._order[start:]:
+        for at, key in itertools.islice(self._order, start, None):
             now_at, gone = self.current[key]
             if now_at == at:
-                out.append((at, key, gone))
-        return out
+                yield at, key, gone
 
     def live(self) -> list[str]:
         return [k for k, (_, gone) in self.current.items() if not gone]
@@ -84,16 +83,18 @@ def delta(call: Call, source: Source) -> Answer:
     if options.delta_empty_pages and not state["e"] and _empty_is_due(state):
         state["e"] = 1
         return _answered(call, answer, [], source, state, more=True)
-    fresh = [c for c in source.log.after(state["s"]) if not (c[2] and c[0] <= state["b"])]
     value: list[Json] = []
-    for at, key, gone in fresh:
+    more = False
+    for at, key, gone in source.log.after(state["s"]):
+        if gone and at <= state["b"]:
+            continue  # gone before the round began: a first round does not tell
         if len(value) >= size or (state["t"] is not None and state["t"] <= 0):
+            more = True
             break
         state["s"] = at
         if (shown := _shown(source, state["q"], key, gone)) is not None:
             value.append(shown)
             state["t"] = state["t"] - 1 if state["t"] is not None else None
-    more = any(c[0] > state["s"] for c in fresh)
     if state["t"] is not None and state["t"] <= 0:
         state["s"], more = source.log.last, False  # $top caps the whole round, as clients observed
     if options.delta_replays:
@@ -103,7 +104,7 @@ def delta(call: Call, source: Source) -> Answer:
 
 
 def _state(call: Call, source: Source) -> dict[str, Any]:
-    """Where the round stands. s place, b beginning, f first round, g generation, p page, e empty page sent, t $top left."""
+    """Where the round stands: s place, b beginning, f first, g generation, p page, e empty page sent, t $top left."""
     token = call.query.get("$skiptoken") or call.query.get("$deltatoken")
     owner, generations = f"{call.app}/{source.name}", source.log.generations
     if token is None:
@@ -152,7 +153,7 @@ def _shown(source: Source, options: dict[str, str], key: str, gone: bool) -> Jso
 
 
 def _replayed(source: Source, state: dict[str, Any], value: list[Json]) -> list[Json]:
-    """The same item twice in a round, and unchanged ones again in a later round, are legal (Graph docs: delta-query-overview)."""
+    """An item twice in a round, or again unchanged in a later one, is legal (Graph docs: delta-query-overview)."""
     if state["f"]:
         if value and state["p"] % REPLAY_EVERY == 1 and "@removed" not in value[0]:
             return [*value, value[0]]
