@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sandbox.tenant.content import Content, Held, sha256, whole
 from sandbox.tenant.hashes import quick_xor
+
+LARGE = 8 * 1024 * 1024
 
 
 class Blob:
@@ -30,6 +33,10 @@ class Blob:
         return self._quick
 
     @property
+    def known_quick(self) -> str | None:
+        return self._quick
+
+    @property
     def sha256(self) -> str:
         if self._sha256 is None:
             self._sha256 = sha256(self.content)
@@ -37,6 +44,17 @@ class Blob:
 
     def whole(self) -> bytes:
         return whole(self.content)
+
+
+async def digest_large(blobs: Iterable[Blob | None]) -> None:
+    """Compute the missing hashes of large contents beside the event loop, so that other requests go on meanwhile."""
+    for blob in blobs:
+        if blob is not None and blob.known_quick is None and blob.size > LARGE:
+            await asyncio.to_thread(_digest, blob)
+
+
+def _digest(blob: Blob) -> str:
+    return blob.quick
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class DriveOptions:
     rewrite_office: str = "library"  # "library": on documentLibrary drives only; "always"; "never"
     rewrite_late: bool = False  # rewritten at the next request instead of before the 201
     session_with_files_role: bool = False  # createUploadSession is mapped to Sites.ReadWrite.All alone
+    session_default: str = "fail"  # conflict behaviour of a session that names none; rclone lives on "replace"
     sharing_needs_full_control: bool = False  # ignore the sharing preferences of an app without Sites.FullControl.All
     external_sharing: bool = True
     anonymous_links: bool = True
@@ -47,7 +48,7 @@ class Permission:
     pending: bool = False  # an external invitee who has not accepted is not listed
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Version:
     number: int
     blob: Blob

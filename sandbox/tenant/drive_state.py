@@ -210,8 +210,7 @@ class Drive:
         return item
 
     def _remember(self, item: Item) -> None:
-        known = item.blob.quick if item.blob is not None and item.blob.size < 1 << 20 else None
-        item.prior = (item.name, item.parent, item.size, known)
+        item.prior = (item.name, item.parent, item.size, item.blob.known_quick if item.blob is not None else None)
 
     def _resize(self, folder: Item | None, by: int) -> None:
         while folder is not None:

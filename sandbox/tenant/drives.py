@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from sandbox.tenant import drive_writes, sharing, uploads
 from sandbox.tenant.calls import Answer, Call, Charge, Handler, Match, Refusal, Routes, Scope, the_user, units
 from sandbox.tenant.drive_address import Address, read_address, the_drive, the_item
+from sandbox.tenant.drive_content import digest_large
 from sandbox.tenant.drive_delta import (
     DeltaPage,
     Token,
@@ -62,8 +63,8 @@ async def list_drives(call: Call, address: Address) -> Answer:
 async def get_item(call: Call, address: Address) -> Answer:
     drive = the_drive(call, address)
     item = the_item(drive, address)
-    body = show_item(drive, item, _view(call, drive))
-    return Answer(body=body)
+    await digest_large([item.blob])
+    return Answer(body=show_item(drive, item, _view(call, drive)))
 
 
 async def list_children(call: Call, address: Address) -> Answer:
@@ -78,7 +79,9 @@ async def list_children(call: Call, address: Address) -> Answer:
         raise Refusal(400, "invalidRequest", "The list cannot be ordered by that.")
     children = sorted(folder.children.values(), key=lambda c: c.name.lower(), reverse=order[-1] == "desc")
     view = _view(call, drive)
-    body: dict[str, object] = {"value": [show_item(drive, c, view) for c in children[skip : skip + size]]}
+    children_here = children[skip : skip + size]
+    await digest_large(c.blob for c in children_here)
+    body: dict[str, object] = {"value": [show_item(drive, c, view) for c in children_here]}
     if skip + size < len(children):
         query = {k: v for k, v in call.query.items() if k != "$skiptoken"} | {"$skiptoken": str(skip + size)}
         body["@odata.nextLink"] = f"{call.base}/v1.0{call.path.split('?')[0]}?{_query(query)}"
@@ -103,7 +106,9 @@ async def delta(call: Call, address: Address) -> Answer:
         fresh = _delta_link(call, drive, first_token(drive))
         message = "The delta token is too old. Start over with a full enumeration."
         raise Refusal(410, drive.options.resync, message, headers={"Location": fresh})
-    return _delta_answer(call, drive, view, read_page(drive, token, _wanted(call, drive, token)))
+    page = read_page(drive, token, _wanted(call, drive, token))
+    await digest_large(told.what.blob for told in page.told if isinstance(told.what, Item))
+    return _delta_answer(call, drive, view, page)
 
 
 def _wanted(call: Call, drive: Drive, token: Token) -> Wanted:
@@ -200,6 +205,17 @@ async def get_version_content(call: Call, address: Address) -> Answer:
     return Answer(302, None, {"Location": download_url(call.tenant, drive, item, version.number)})
 
 
+async def delete_version(call: Call, address: Address) -> Answer:
+    drive = the_drive(call, address, writing=True)
+    item = _a_file(the_item(drive, address))
+    version = _the_version(item, address.tail[1])
+    if version.number == item.version:
+        raise Refusal(400, "invalidRequest", "The current version cannot be deleted.")
+    item.older.remove(version)
+    drive.history_size -= version.blob.size
+    return Answer(204)
+
+
 async def restore_version(call: Call, address: Address) -> Answer:
     drive = the_drive(call, address, writing=True)
     item = _a_file(the_item(drive, address))
@@ -274,7 +290,10 @@ OPERATIONS: dict[tuple[str, ...], dict[str, tuple[Act, tuple[str, ...], Scope, I
     ("delta",): {"GET": (delta, READ, _delta_units, ("$select", "$top", "$expand", "token"))},
     ("createUploadSession",): {"POST": (uploads.create_session, (*WRITE, "Files.ReadWrite"), units(2), ())},
     ("versions",): {"GET": (list_versions, READ, units(2), ("$select", "$top", "$skiptoken"))},
-    ("versions", "{}"): {"GET": (get_version, READ, units(1), ("$select",))},
+    ("versions", "{}"): {
+        "GET": (get_version, READ, units(1), ("$select",)),
+        "DELETE": (delete_version, WRITE, units(2), ()),
+    },
     ("versions", "{}", "content"): {"GET": (get_version_content, READ, units(1), ())},
     ("versions", "{}", "restoreVersion"): {"POST": (restore_version, WRITE, units(2), ())},
     ("permanentDelete",): {"POST": (drive_writes.permanent_delete, WRITE, units(2), ())},

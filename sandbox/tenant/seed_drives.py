@@ -67,14 +67,17 @@ def seed_everyday(tenant: Tenant, user: User, *, files: int = 300) -> Drive:
     return drive
 
 
-def seed_awkward(tenant: Tenant, user: User, *, huge: int = 300 * MIB) -> Drive:
-    """What has broken backup programs before."""
+def seed_awkward(tenant: Tenant, user: User, *, huge: int = 300 * MIB, stuck: bool = False) -> Drive:
+    """What has broken backup programs before; with `stuck` also what no program can read or write for now."""
     drive = seed_small(tenant, user)
     _names(tenant, drive)
     _contents(tenant, drive, huge)
     _notebook(tenant, drive)
     _history(tenant, drive)
     _sharing(tenant, drive, user)
+    if stuck:
+        put(tenant, drive, "Odd/never answers.one", Blob(Made("stuck", 9_000))).refuses = (503, "serviceNotAvailable")
+        put(tenant, drive, "Odd/open in Word.docx", Blob(Made("open", 20_000))).locked = True
     return drive
 
 
@@ -107,8 +110,6 @@ def _contents(tenant: Tenant, drive: Drive, huge: int) -> None:
     put(tenant, drive, "Odd/no hash.bin", Blob(Made("no hash", 5_000))).no_hash = True
     sealed = put(tenant, drive, "Odd/protected.docx", Blob(Made("stated", 40_000)))
     sealed.served = Blob(Made("sealed", 45_056))  # metadata of AIP files does not tell what is served
-    put(tenant, drive, "Odd/never answers.one", Blob(Made("stuck", 9_000))).refuses = (503, "serviceNotAvailable")
-    put(tenant, drive, "Odd/open in Word.docx", Blob(Made("open", 20_000))).locked = True
     shortcut = folder_at(drive, "Team files", tenant.clock())
     shortcut.remote = {
         "id": "01REMOTEFOLDERXXXXXXXXXXXXXXXXXXXX",

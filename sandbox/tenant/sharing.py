@@ -59,12 +59,20 @@ def _show(drive: Drive, item: Item, permission: Permission, at: Item, select: fr
         full["grantedToIdentities"] = [{"user": m["user"]} for m in permission.members]
         full["shareId"] = "u!" + _b64(permission.link["webUrl"])
     elif permission.grantee is not None:
-        full |= {"grantedToV2": permission.grantee, "grantedTo": permission.grantee}
+        site_user = {"displayName": permission.grantee["user"]["displayName"], "loginName": _login(permission)}
+        full |= {"grantedTo": permission.grantee, "grantedToV2": {**permission.grantee, "siteUser": site_user}}
     if permission.expires:
         full["expirationDateTime"] = permission.expires
+    elif permission.grantee is not None and _tells_inheritance(drive, item):
+        full["expirationDateTime"] = "0001-01-01T00:00:00Z"  # never (Graph docs: permission)
     if at is not item and _tells_inheritance(drive, item):
         full["inheritedFrom"] = {}
     return {k: v for k, v in full.items() if select is None or k in select}
+
+
+def _login(permission: Permission) -> str:
+    assert permission.grantee is not None
+    return f"i:0#.f|membership|{permission.email or permission.grantee['user']['id']}"
 
 
 def _tells_inheritance(drive: Drive, item: Item) -> bool:

@@ -126,7 +126,7 @@ async def create_session(call: Call, address: Address) -> Answer:
     size = item.get("fileSize")
     if size is not None and drive.used + size > drive.quota_total:
         raise Refusal(507, "quotaLimitReached", "Insufficient Space Available")
-    behaviour = conflict_behaviour(call, item, "fail")
+    behaviour = conflict_behaviour(call, item, drive.options.session_default)
     _check_target(drive, parent, name, behaviour, call.tenant.clock())
     session = Session(
         call.tenant.ids.token("upload", 40), drive, parent, name, behaviour, author(call),

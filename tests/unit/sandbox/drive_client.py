@@ -42,7 +42,7 @@ class Reply:
 
 class Caller:
     def __init__(self, running: Running, session: aiohttp.ClientSession, drive: Drive) -> None:
-        self.tenant, self.drive, self._session, self._running = running.tenant, drive, session, running
+        self.tenant, self.drive, self.session, self._running = running.tenant, drive, session, running
         self._tokens: dict[frozenset[str], str] = {}
 
     def token(self, roles: frozenset[str]) -> str:
@@ -69,7 +69,7 @@ class Caller:
             sent["Authorization"] = f"Bearer {self.token(roles)}"
         if data is not None:
             sent.setdefault("Content-Type", "application/octet-stream")
-        async with self._session.request(
+        async with self.session.request(
             method,
             yarl.URL(whole, encoded=True),
             json=body,

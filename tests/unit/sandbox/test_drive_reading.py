@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
+import aiohttp
+import pytest
+
 from sandbox.tenant.content import Made, sha256
+from sandbox.tenant.drive_content import Blob
 from tests.unit.sandbox.drive_client import ADA, BOB, ROLES, calling, new_tenant
 
 READ = frozenset({"Files.Read.All"})
@@ -157,6 +161,9 @@ async def test_versions_are_listed_newest_first_and_the_current_one_has_no_conte
         assert (now.status, now.code) == (400, "invalidRequest")
         assert (await graph.ask("POST", graph.at("/root:/x.txt:/versions/1.0/restoreVersion"))).status == 204
         assert (await graph.get(graph.at("/root:/x.txt:/versions"))).json["value"][0]["id"] == "3.0"
+        assert (await graph.ask("DELETE", graph.at("/root:/x.txt:/versions/3.0"))).status == 400
+        assert (await graph.ask("DELETE", graph.at("/root:/x.txt:/versions/2.0"))).status == 204
+        assert [v["id"] for v in (await graph.get(graph.at("/root:/x.txt:/versions"))).json["value"]] == ["3.0", "1.0"]
 
 
 async def test_a_locked_or_forbidden_drive_says_so() -> None:
@@ -178,3 +185,27 @@ async def test_resource_units_are_charged_by_what_is_asked() -> None:
             assert (await graph.get(graph.at(url), roles=ROLES)).status == 200
         spent = [w.total for (_, name), w in tenant.throttle._windows.items() if name == "minute"]
         assert spent == [1 + 2 + 5 + 2 + 1]
+
+
+async def test_a_download_that_breaks_off_is_resumed_by_range() -> None:
+    async with calling() as graph:
+        graph.mutate("add_file", path="x.bin", size=3_000_000, seed="s")
+        url = (await graph.get(graph.at("/root:/x.bin"))).json["@microsoft.graph.downloadUrl"]
+        graph.tenant.faults.plan([{"match": {"door": "download"}, "do": "cut", "at": 0.5, "times": 1}])
+        got = bytearray()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            async with graph.session.get(url) as answer:
+                async for piece in answer.content.iter_any():
+                    got += piece
+        assert 0 < len(got) < 3_000_000
+        rest = await graph.get(url, signed=False, Range=f"bytes={len(got)}-")
+        assert bytes(got) + rest.data == b"".join(Made("s", 3_000_000).chunks())
+
+
+async def test_files_served_otherwise_than_described_keep_their_description() -> None:
+    async with calling() as graph:
+        made = graph.mutate("add_file", path="sealed.docx", text="described")
+        graph.drive.items[made["id"]].served = Blob(b"served, and longer")
+        item = (await graph.get(graph.at("/root:/sealed.docx"))).json
+        assert item["size"] == len(b"described")
+        assert (await graph.get(item["@microsoft.graph.downloadUrl"], signed=False)).data == b"served, and longer"

@@ -32,7 +32,7 @@ def test_the_same_seed_gives_the_same_drive() -> None:
 
 async def test_the_awkward_drive_can_be_read_through_delta() -> None:
     tenant = new_tenant(delta_replays=True, delta_empty_pages=True, page_jitter=True)
-    drive = seed_awkward(tenant, user(tenant))
+    drive = seed_awkward(tenant, user(tenant), stuck=True)
     async with calling(tenant, drive) as graph:
         told, _ = await graph.round(graph.at("/root/delta?$top=7"))
         assert {t["id"] for t in told} == set(drive.items)
