@@ -59,7 +59,7 @@ async def _commit(
     keeper = Keeper(house, kind, walk, run)
     for _ in range(TRIES_AGAINST_TWINS):
         here = (await house.catalog.latest(state.feed, [seen.item_id])).get(seen.item_id, Known()).here
-        if here is not None and here.state == "kept" and here.tag == seen.tag:
+        if here is not None and here.state == "kept" and kind.unchanged(seen, here):
             return  # a twin kept it
         sheet = Sheet(state, state.run or run, state.round_from)
         enter(sheet, seen, taken, here)

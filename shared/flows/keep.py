@@ -117,7 +117,7 @@ class Keeper:
                 sheet.gone(change, here)
             case Gone():  # an id we never kept, or told before: replays are legal (Graph docs: delta-query-overview)
                 sheet.unchanged(change.item_id)
-            case Seen() if here is not None and here.tag == change.tag and here.state in ("kept", "skipped"):
+            case Seen() if here and here.state in ("kept", "skipped") and self.kind.unchanged(change, here):
                 sheet.unchanged(change.item_id)
             case Seen() if self._too_big(change, known):
                 if here is not None and here.state == "owed" and here.tag == change.tag:

@@ -39,7 +39,7 @@ def read_listing(reply: Reply, asked: Cursor | None) -> Listing:
         newest = {entry["id"]: n for n, entry in enumerate(entries)}
     except (ValueError, KeyError, TypeError) as why:
         raise Unreachable("the drive's listing is not one: Graph's answer could not be read") from why
-    if cursor == asked:
+    if not last and cursor == asked:
         raise Unreachable("the drive's listing leads to itself", after_s=300)  # onedrive-api-docs 1431
     # the same id may come again, and its last occurrence wins (Graph docs: driveitem-delta)
     in_order = sorted(changes.values(), key=lambda change: newest[change.item_id])
