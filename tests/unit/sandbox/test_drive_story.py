@@ -76,11 +76,15 @@ def test_rounds_between_and_amid_changes_end_in_the_truth(seed: int) -> None:
     drive = give_drive(tenant, ada)
     drive.options.duplicate_every, drive.options.strays = draw.choice((0, 2, 3, 7)), draw.choice((0, 2))
     drive.options.empty_every = draw.choice((0, 2, 5))
-    reader = Reader(drive, first_token(drive))
-    for number in range(150):
+    for number in range(60):
         change(tenant, drive, draw, number)
-        if draw.random() < 0.4:
-            reader.page(draw.choice((1, 3, 10)))
+    reader = Reader(drive, first_token(drive))
+    for number in range(60, 200):
+        change(tenant, drive, draw, number)
+        if draw.random() < 0.6:
+            reader.page(draw.choice((1, 2, 3, 10)))
+        if draw.random() < 0.02:
+            reader = Reader(drive, first_token(drive))
     while not reader.page(4):
         pass
     assert reader.live == truth(drive)
