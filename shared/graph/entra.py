@@ -54,7 +54,7 @@ Proof = Secret | Certificate | Federated
 
 
 def federated(source: str, graph_url: str) -> Federated:
-    """`system`, the client id of a user-assigned managed identity, or `file:PATH` of a token that is kept fresh there."""
+    """`system`, the client id of a user-assigned managed identity, or `file:PATH` of a token kept fresh there."""
     if source.startswith("file:"):
         return token_file(source.removeprefix("file:"))
     return managed_identity("" if source == "system" else source, cloud_of(graph_url))

@@ -30,6 +30,8 @@ def shape(path: str) -> str:
             folded.append((segment if segment == "root:" else "{id}:") + "/{path}")
         elif word in _FUNCTIONS or segment.startswith("$"):
             folded.append(word if _WORD.fullmatch(word) else "{id}")
+        elif "(" in segment and word in _COLLECTIONS:  # users('ada'): a key in brackets
+            folded.append(f"{word}/{{id}}")
         elif before in _COLLECTIONS or not _WORD.fullmatch(word):
             folded.append("{id}")
         else:
