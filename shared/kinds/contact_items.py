@@ -9,10 +9,12 @@ from shared.errors import CursorExpired, NeedsPerson
 from shared.graph.steps import Reply, Steps, delete, get, post, put, read, segment, together
 from shared.kinds.kind import Into, common
 from shared.kinds.mailbox import (
+    LOST_CONTROLS,
     bears,
     clean,
     completed,
     digest,
+    has_controls,
     latest,
     link,
     listed,
@@ -50,6 +52,7 @@ WRITABLE = (
     "officeLocation", "otherAddress", "personalNotes", "profession", "spouseName", "surname", "title",
     "yomiCompanyName", "yomiGivenName", "yomiSurname",
 )  # fmt: skip
+INVENTED = ("displayName", "fileAs")  # made from the other names unless they are given, be it as nothing
 NONE, UNKNOWN = " -", " ?"  # how a tag ends when there is no photo, or when that could not be found out
 NO_PHOTO = "1x1"  # an id instead of a 404 (Graph docs: profilephoto-get)
 
@@ -166,7 +169,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
             return Restored("failed", note=f"Graph answered {reply.status} {reply.code} to the new contact")
         contact = reply.json
     path = f"{into.owner.path}/contacts/{segment(contact['id'])}"
-    losses: list[str] = []
+    losses = [LOST_CONTROLS] if has_controls(kept.record) else []
     if picture:  # always: the earlier attempt may have died here
         shown = yield put(f"{path}/photo/$value", picture, headers={**prefer(), "Content-Type": "image/jpeg"})
         losses += [] if shown.ok else [f"its photo: Graph answered {shown.status} {shown.code}"]
@@ -181,6 +184,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
 def as_new(record: Json) -> Json:
     """The body that creates the contact. Of the two ways to write e-mail addresses only one, the older."""
     body: Json = {name: record[name] for name in WRITABLE if record.get(name) not in (None, "", [], {})}
+    body |= {name: record[name] for name in INVENTED if name in record}
     cleaned = clean(body)
     assert isinstance(cleaned, dict)
     return cleaned
@@ -196,11 +200,20 @@ def _twin(kept: Kept, into: Into, contacts: str, begun: Json | None) -> Steps[Js
     name = str(record.get("displayName") or record.get("fileAs") or "")
     member = "displayName" if record.get("displayName") else "fileAs"
     if not name:
-        return None
+        return (yield from _itself(kept, into))
     literal = quote("'" + name.replace("'", "''") + "'", safe="'")
     found = yield from listed(f"{contacts}?$filter={member}%20eq%20{literal}", into.owner, "contacts", permission=WRITE)
     same = [f for f in found if _reach(f) == _reach(record) and not (begun and f["id"] == begun["id"])]
     return min(same, key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
+
+
+def _itself(kept: Kept, into: Into) -> Steps[Json | None]:
+    """A contact without a name is only known by its id."""
+    if kept.version.owner != into.owner:
+        return None
+    reply = yield get(f"{into.owner.path}/contacts/{segment(kept.version.item_id)}", headers=prefer())
+    there = reply.ok and reply.json.get("parentFolderId") == (into.folder_id or kept.record.get("parentFolderId"))
+    return reply.json if there else None
 
 
 def _reach(record: Json) -> str:

@@ -31,6 +31,7 @@ class Mail(Kind):
     title: ClassVar[str] = "Mail"
     owner_types: ClassVar[frozenset[OwnerType]] = frozenset({"user"})
     lane: ClassVar[str] = "mailbox"
+    tree: ClassVar[str | None] = ROOT_FEED
     exclusive_lane: ClassVar[bool] = True
     read_permissions: ClassVar[tuple[str, ...]] = ("Mail.Read",)
     # Mail.Read for the attachments of a message that an earlier attempt made (the permission map names it alone)
@@ -50,7 +51,8 @@ class Mail(Kind):
         "meeting requests and responses come back as plain messages and change no calendar",
         "requests for a delivery or read receipt, or it would be sent again; drafts keep theirs",
         "recoverable items come back into an ordinary folder of that name: theirs can't be written to",
-        "drafts come back with today's dates",
+        "drafts may come back with the dates of the restore; a message without a message id gets one",
+        "control characters in texts, and reply-to addresses that are none: a new message is refused with them",
         "attached messages with attachments of their own, attached events and contacts come back as files",
         "links to files in the cloud: the record keeps them, the restored message has them only where its body does",
         "voting buttons, reactions and other properties that neither MIME nor Graph's JSON shows are not kept",

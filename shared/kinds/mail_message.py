@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.kinds.mail_mime import RFC822, Piece, attached_message, has_attachments
-from shared.kinds.mailbox import clean, marked
+from shared.kinds.mailbox import LOST_CONTROLS, clean, has_controls, marked
 from shared.model import Json
 
 WRITABLE = (
@@ -68,7 +68,7 @@ def as_new(record: Json, mark: str) -> tuple[Json, list[str]]:
     later in its subject, body, recipients ... without Mail-Advanced.ReadWrite.All.
     """
     losses: list[str] = []
-    body: Json = {k: record[k] for k in WRITABLE if record.get(k) not in (None, "", [])}
+    body: Json = {k: record[k] for k in WRITABLE if record.get(k) not in (None, [])}
     for name in ("toRecipients", "ccRecipients", "bccRecipients", "replyTo"):
         people = [p for p in body.get(name, ()) if _reachable(p, strict=name == "replyTo")]
         if len(people) < len(body.get(name, ())):  # one invalid reply-to address refuses the whole message
@@ -79,28 +79,31 @@ def as_new(record: Json, mark: str) -> tuple[Json, list[str]]:
             del body[name]
             losses.append(LOST_RECIPIENTS)
     draft = bool(record.get("isDraft"))
-    wanted = {name: True for name in RECEIPTS if record.get(name)}
-    if draft:
-        body |= wanted
-    elif wanted:
+    wishes = {name: record[name] for name in RECEIPTS if record.get(name) is not None}
+    body |= wishes if draft else dict.fromkeys(wishes, False)
+    if not draft and any(wishes.values()):
         losses.append(LOST_RECEIPTS)
     headers = _custom_headers(record)
     if headers:
         body["internetMessageHeaders"] = headers[:CUSTOM_HEADERS]
     if len(headers) > CUSTOM_HEADERS:
         losses.append(LOST_HEADERS)
-    if not draft:
-        body["singleValueExtendedProperties"] = _history(record)
+    body["singleValueExtendedProperties"] = _history(record)
+    if has_controls(body):
+        losses.append(LOST_CONTROLS)
     cleaned = clean(body)
     assert isinstance(cleaned, dict)
     return marked(cleaned, mark), list(dict.fromkeys(losses))
 
 
 def _history(record: Json) -> list[Json]:
-    flags = SUBMITTED | (READ if record.get("isRead") else 0)
+    """Its times, and that it was sent: without the flags it stays a draft."""
     times = ((SUBMITTED_AT, "sentDateTime"), (DELIVERED_AT, "receivedDateTime"))
-    history = [{"id": MESSAGE_FLAGS, "value": str(flags)}]
-    return history + [{"id": tag, "value": record[member]} for tag, member in times if record.get(member)]
+    history = [{"id": tag, "value": record[member]} for tag, member in times if record.get(member)]
+    if not record.get("isDraft"):
+        flags = SUBMITTED | (READ if record.get("isRead") else 0)
+        history.append({"id": MESSAGE_FLAGS, "value": str(flags)})
+    return history
 
 
 def _reachable(recipient: Json, *, strict: bool) -> bool:

@@ -145,7 +145,7 @@ def _page(url: str) -> Steps[Reply]:
 
 
 def _poisoned(reply: Reply) -> bool:
-    return not reply.ok and (reply.status >= 500 or reply.says(*UNREADABLE))
+    return not reply.ok and not untrackable(reply) and (reply.status >= 500 or reply.says(*UNREADABLE))
 
 
 def _change(feed: Feed, entry: Json) -> Change:

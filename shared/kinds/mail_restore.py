@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from shared.errors import NeedsPerson
-from shared.graph.steps import Reply, Steps, Upload, delete, patch, post, read, segment
+from shared.graph.steps import Reply, Steps, Upload, delete, get, patch, post, read, segment
 from shared.kinds.kind import Into
 from shared.kinds.mail_message import Attached, as_new, attachments
 from shared.kinds.mail_messages import content_of, may_have_attachments, state_of
@@ -73,14 +73,23 @@ def _found(into: Into, query: str) -> Steps[list[Json]]:
 
 def _twin(kept: Kept, into: Into, begun: Json | None) -> Steps[Json | None]:
     """The message that is in the target already: the same one if it is still there, else one with its message id, which
-    repeats legitimately (a sent and a received copy), hence only within the folder."""
+    repeats legitimately (a sent and a received copy), hence only within the folder. Drafts may have none."""
     message_id = kept.record.get("internetMessageId")
     if not message_id:
-        return None
+        return (yield from _itself(kept, into))
     literal = quote("'" + str(message_id).replace("'", "''") + "'", safe="'@")
     found = yield from _found(into, f"$filter=internetMessageId%20eq%20{literal}&$select={TWIN}")
     found = [f for f in found if not begun or f["id"] != begun["id"]]
     return min(found, key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
+
+
+def _itself(kept: Kept, into: Into) -> Steps[Json | None]:
+    """The very message, if it never left the folder."""
+    if kept.version.owner != into.owner:
+        return None
+    path = f"{into.owner.path}/messages/{segment(kept.version.item_id)}?$select={TWIN},parentFolderId"
+    reply = yield get(path, headers=prefer())
+    return reply.json if reply.ok and reply.json.get("parentFolderId") == into.folder_id else None
 
 
 def _equal(twin: Json, record: Json) -> bool:

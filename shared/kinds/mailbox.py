@@ -168,6 +168,19 @@ def clean(value: object) -> object:
     return value
 
 
+def has_controls(value: object) -> bool:
+    """Whether `clean` takes something away that a person could miss."""
+    match value:
+        case str():
+            return value != value.translate(_CONTROL)
+        case list():
+            return any(has_controls(v) for v in value)
+        case dict():
+            return any(has_controls(v) for v in value.values())
+    return False
+
+
+LOST_CONTROLS = "control characters in its text, which are refused in a new item"
 _CONTROL = dict.fromkeys(set(range(0x20)) - {9, 10, 13})
 
 
