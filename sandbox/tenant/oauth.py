@@ -147,7 +147,7 @@ def _check_assertion(request: web.Request, tenant: Tenant, app: App, assertion: 
                 return
         for pem in app.certificates:
             certificate = x509.load_pem_x509_certificate(pem)
-            if _thumbprints(certificate) & {head.get("x5t"), head.get("x5t#S256")}:
+            if _thumbprints(certificate) & {str(head.get(name, "")).rstrip("=") for name in ("x5t", "x5t#S256")}:
                 endpoint = f"https://{request.host}{request.path}"
                 jwt.decode(
                     assertion, certificate.public_key(), algorithms=["RS256", "PS256"],  # type: ignore[arg-type]
