@@ -12,7 +12,7 @@ from base64 import b32encode
 from hashlib import sha256
 
 from shared.errors import Unreachable
-from shared.graph.steps import Reply
+from shared.graph.steps import Refused, Reply
 from shared.kinds.kind import common
 from shared.model import Change, Cursor, Gone, Json, Listing, Seen
 
@@ -37,7 +37,7 @@ def read_listing(reply: Reply, asked: Cursor | None) -> Listing:
         cursor = body["@odata.deltaLink" if last else "@odata.nextLink"]
         changes = {entry["id"]: read_change(entry, asked) for entry in entries}
         newest = {entry["id"]: n for n, entry in enumerate(entries)}
-    except (ValueError, KeyError, TypeError) as why:
+    except (Refused, ValueError, KeyError, TypeError, AttributeError) as why:
         raise Unreachable("the drive's listing is not one: Graph's answer could not be read") from why
     if not last and cursor == asked:
         raise Unreachable("the drive's listing leads to itself", after_s=300)  # onedrive-api-docs 1431

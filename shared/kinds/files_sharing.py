@@ -66,7 +66,7 @@ class Link:
 
     @property
     def title(self) -> str:
-        return f"a {self.scope} link to {self.type}"
+        return f"the {self.scope} link to {self.type}"
 
 
 def give_back(item_path: str, kept: Json, *, owner_id: str) -> Steps[tuple[str, ...]]:
@@ -113,9 +113,9 @@ def _sort_link(permission: Json, links: list[Link], losses: list[str]) -> None:
     if scope == "existingAccess":  # grants nothing (Graph docs: sharinglink)
         return
     if permission.get("hasPassword"):
-        losses.append(f"a {scope} link with a password")
+        losses.append(f"the {scope} link with a password")
     elif kind not in LINK_TYPES:
-        losses.append(f"a {scope} link of type {kind}")
+        losses.append(f"the {scope} link of type {kind}")
     else:
         people = permission.get("grantedToIdentitiesV2") or permission.get("grantedToIdentities") or []
         named = frozenset(found[0] for one in people if (found := _recipient(one)))
