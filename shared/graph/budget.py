@@ -20,7 +20,7 @@ RESERVE = 0.2  # of the limits, for restores only
 SLICES_PER_MINUTE = 5  # a lease is this share of a minute's limit
 LEASE_S = 60.0  # units that are not spent by then go back with the next lease
 TRIES = 8
-FIRST_REFUSAL_S, LONGEST_REFUSAL_S = 5.0, 240.0
+FIRST_REFUSAL_S, LONGEST_REFUSAL_S = 10.0, 240.0
 LONGEST_PAUSE_S = 3600.0
 
 
