@@ -47,6 +47,15 @@ def test_a_file_that_the_service_rewrote_after_our_upload_is_still_ours():
     assert restored.outcome == "completed" and "rewrote" in restored.losses[0]
 
 
+def test_kept_dates_alone_do_not_make_other_bytes_ours():
+    noise = item(b"noise of an intruder", id="01NEW", lastModifiedBy=APP)
+    restored, _ = give(kept(), both(ok(noise), ABSENT), SESSION, ours(), mode="replace")
+    assert restored.outcome == "replaced"
+    plain = both(ok(noise | {"name": "notes.txt"}), ABSENT)
+    restored, _ = give(kept(name="notes.txt"), plain, ABSENT, SESSION, ours(name="notes.txt"))
+    assert restored.outcome == "created" and "taken" in restored.losses[0]
+
+
 def test_a_person_s_equal_file_is_left_alone():
     restored, _ = give(kept(), both(ok(item(id="01THEIRS")), ABSENT))
     assert (restored.outcome, restored.item_id, restored.note) == ("skipped", "01THEIRS", "the same file is there")
