@@ -141,7 +141,8 @@ KNOBS: tuple[Knob, ...] = (
     Knob("BACKUP_EXCLUDE", _POLICY, "Never these owners; same form, wins over BACKUP_INCLUDE.", to.names),
     Knob(
         "FILES_VERSIONS", _POLICY,
-        "Versions of a file that are taken when it is first seen or has changed: `current`, `all`, or how many.",
+        "Versions of a file that are taken when it is first seen or has changed: `current`, `all`, or how many older "
+        "ones besides the current.",
         to.versions, "current",
     ),
     _size("PAGE_BYTES", "A page is committed when its captures exceed this many bytes.", 8 * MIB, MIB, 64 * MIB),

@@ -13,6 +13,7 @@ _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")  # Storage docs: 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 _SERVICE = re.compile(r"(?P<account>[a-z0-9-]+)\.(blob|queue|table|dfs)\.(?P<suffix>[a-z0-9.-]+)")
 
+MOST_VERSIONS = 50_000  # of a file in a library (SharePoint limits)
 PUBLIC_SUFFIX = "core.windows.net"
 # The emulator's account and key are public (Storage docs: Azurite).
 EMULATOR = (
@@ -150,11 +151,11 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def versions(value: str) -> int:
-    """How many versions; 0 = all there are."""
+    """How many versions besides the current one."""
     if value in ("current", "all"):
-        return 1 if value == "current" else 0
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", value):
-        raise ValueError("current, all, or a number from 1 to 99999")
+        return 0 if value == "current" else MOST_VERSIONS
+    if not re.fullmatch(r"[0-9]{1,5}", value) or int(value) > MOST_VERSIONS:
+        raise ValueError(f"current, all, or a number from 0 to {MOST_VERSIONS}")
     return int(value)
 
 

@@ -77,7 +77,7 @@ class Policy:
     kinds: tuple[str, ...] = ()  # empty: all
     include: tuple[str, ...] = ()  # empty: everyone
     exclude: tuple[str, ...] = ()
-    file_versions: int = 1  # 0: all
+    file_versions: int = 0  # older ones besides the current
 
 
 @dataclass(frozen=True, slots=True)

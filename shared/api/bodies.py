@@ -134,6 +134,13 @@ def kind_of(query: Mapping[str, str], kinds: Collection[str], *, required: bool)
     return name
 
 
+def version_of(text: str) -> int:
+    """The number that names a version."""
+    if not re.fullmatch(r"[0-9]{10}", text):
+        raise NotThere("version: ten digits, as the list of versions gives it")
+    return int(text)
+
+
 def at_of(query: Mapping[str, str], now: datetime) -> datetime:
     text = query.get("at", "")
     try:

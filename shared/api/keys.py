@@ -44,7 +44,7 @@ def owner_of(tenant: str, key: str) -> Owner:
     return Owner(tenant, type_, id)  # type: ignore[arg-type]  # checked above
 
 
-def write_cursor(text: str) -> str:
+def write_cursor(text: str | None) -> str:
     """Where the next page of a listing begins; opaque to callers."""
     return key_of(text) if text else ""
 

@@ -45,7 +45,7 @@ _PAGED = ("after", "limit")
 ROUTES: tuple[Route, ...] = (
     Route("http_start_backup", "POST", "backups", "Back up now, whatever the schedule says", (ADMIN,),
           body="BackupOrder", answer="BackupStarted", status=202),
-    Route("http_runs", "GET", "runs", "Backup runs, newest first", query=_PAGED, answer="Runs"),
+    Route("http_runs", "GET", "runs", "Backup runs, newest first", query=("owner", "limit"), answer="Runs"),
     Route("http_run", "GET", "runs/{run}", "One run with its account", answer="Run"),
     Route("http_owners", "GET", "owners", "Owners whose data is kept", query=_PAGED, answer="Owners"),
     Route("http_feeds", "GET", f"{_OWNER}/feeds", "Where the backup of one owner stands", query=("kind",),
@@ -58,7 +58,7 @@ ROUTES: tuple[Route, ...] = (
           answer="bytes"),
     Route("http_start_restore", "POST", "restores", "Restore, or preview a restore", (RESTORE,),
           body="RestoreOrder", answer="Restore", status=202),
-    Route("http_restores", "GET", "restores", "Restores, newest first", (READ, RESTORE), query=_PAGED,
+    Route("http_restores", "GET", "restores", "Restores, newest first", (READ, RESTORE), query=("limit",),
           answer="Restores"),
     Route("http_restore", "GET", "restores/{restore}", "How far a restore is", (READ, RESTORE), answer="Restore",
           audited=False),
@@ -66,7 +66,7 @@ ROUTES: tuple[Route, ...] = (
           (READ, RESTORE), query=_PAGED, answer="Outcomes"),
     Route("http_cancel_restore", "POST", "restores/{restore}/cancel", "Stop a restore after the items in work",
           (RESTORE,), answer="Restore", status=202),
-    Route("http_lost", "GET", "lost", "Tickets that were given up", query=_PAGED, answer="LostTickets"),
+    Route("http_lost", "GET", "lost", "Tickets that were given up", answer="LostTickets"),
     Route("http_health", "GET", "health", "Whether the app answers", (), answer="Health", audited=False),
     Route("http_openapi", "GET", "openapi.json", "This description", ROLES, answer="Document", audited=False),
 )  # fmt: skip

@@ -53,6 +53,10 @@ def ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def listed(name: str) -> Json:
+    return thing({"value": many(ref(name))})
+
+
 def paged(name: str) -> Json:
     return thing({"value": many(ref(name)), "next": maybe(text("Send it as `after` to get the next page."))})
 
@@ -76,7 +80,7 @@ _VERSION: Json = {
     "modified": text("When it was last changed in Microsoft 365, as told there."),
     "reason": text("Why it is gone, skipped or owed."),
     "notes": many(text(), "Gaps of this one item."),
-    "parts": by_name(_PART, "What is kept of it, by name; `record` is its JSON."),
+    "parts": by_name(_PART, "What is kept of it, by name; `record` is its JSON. Left out in the listing of a folder."),
     "path": text("The URL path of this version; `/record` and `/parts/{part}` are below it."),
 }
 
@@ -144,7 +148,7 @@ SCHEMAS: dict[str, Json] = {
             "problems": many(text()),
         }
     ),
-    "Runs": paged("Run"),
+    "Runs": listed("Run"),
     "Feed": thing(
         {
             "kind": text(),
@@ -160,13 +164,13 @@ SCHEMAS: dict[str, Json] = {
             "problem": text(),
         }
     ),
-    "Feeds": thing({"value": many(ref("Feed"))}),
+    "Feeds": listed("Feed"),
     "Item": thing(
         {**_VERSION, "opens": maybe(text("For a folder whose items are a feed of their own: that feed's key."))}
     ),
     "Items": paged("Item"),
     "Version": thing(_VERSION),
-    "Versions": thing({"value": many(ref("Version"))}),
+    "Versions": listed("Version"),
     "Record": {"type": "object", "description": "Graph's own JSON below the common `o365:` properties."},
     "RestoreOrder": {
         **thing(
@@ -224,7 +228,7 @@ SCHEMAS: dict[str, Json] = {
             "status": text("Where to ask again."),
         }
     ),
-    "Restores": paged("Restore"),
+    "Restores": listed("Restore"),
     "Outcome": thing(
         {
             "kind": text(),
@@ -240,7 +244,7 @@ SCHEMAS: dict[str, Json] = {
     ),
     "Outcomes": paged("Outcome"),
     "LostTicket": thing({"id": text(), "queue": text(), "ticket": text(), "reason": text(), "at": moment()}),
-    "LostTickets": paged("LostTicket"),
+    "LostTickets": listed("LostTicket"),
     "Health": thing({"status": text(enum=["ok"])}),
     "Document": {"type": "object", "description": "An OpenAPI 3.1 document.", "required": ["openapi", "paths"]},
 }

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from urllib.parse import quote
 
 from shared.api.keys import key_of, write_cursor
 from shared.catalog.nouns import LostTicket, OutcomeRow, OwnerRow, RestoreRow, RunRow
 from shared.model import Account, FeedState, Json, Owner, Part, Version
 
 PREFIX = "/api"
+RUNS = f"{PREFIX}/runs"
 
 
-def page(entries: Iterable[Json], next_: str = "") -> Json:
+def whole(entries: Iterable[Json]) -> Json:
+    """A listing that has no further pages."""
+    return {"value": list(entries)}
+
+
+def page(entries: Iterable[Json], next_: str | None) -> Json:
     """One page of a listing; `next` goes into `after` of the following request, null at the end."""
     return {"value": list(entries), "next": write_cursor(next_) or None}
 
@@ -38,7 +45,11 @@ def run(row: RunRow) -> Json:
 
 
 def started(runs: Iterable[RunRow]) -> Json:
-    return {"runs": [run(row) for row in runs], "status": f"{PREFIX}/runs"}
+    return {"runs": [run(row) for row in runs], "status": RUNS}
+
+
+def run_path(id: str) -> str:
+    return f"{RUNS}/{quote(id, safe='')}"
 
 
 def feed(state: FeedState) -> Json:

@@ -1,0 +1,33 @@
+"""Doors for tickets that the platform gave up on: each becomes a record that people see, and its run is marked."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from functions.platform import blueprint, message_of
+from shared import wiring
+from shared.flows import settle
+from shared.work.tickets import BACKUP, ITEM, PLAN, RESTORE
+
+bp = blueprint()
+GIVEN_UP = "it failed five times; the function app's log has each error"
+
+
+@bp.queue_trigger(arg_name="message", queue_name=f"{PLAN}-poison", connection="AzureWebJobsStorage")
+async def poison_plan(message: func.QueueMessage) -> None:
+    await settle.lose(message_of(message), PLAN, await wiring.house(), GIVEN_UP)
+
+
+@bp.queue_trigger(arg_name="message", queue_name=f"{BACKUP}-poison", connection="AzureWebJobsStorage")
+async def poison_backup(message: func.QueueMessage) -> None:
+    await settle.lose(message_of(message), BACKUP, await wiring.house(), GIVEN_UP)
+
+
+@bp.queue_trigger(arg_name="message", queue_name=f"{ITEM}-poison", connection="AzureWebJobsStorage")
+async def poison_item(message: func.QueueMessage) -> None:
+    await settle.lose(message_of(message), ITEM, await wiring.house(), GIVEN_UP)
+
+
+@bp.queue_trigger(arg_name="message", queue_name=f"{RESTORE}-poison", connection="AzureWebJobsStorage")
+async def poison_restore(message: func.QueueMessage) -> None:
+    await settle.lose(message_of(message), RESTORE, await wiring.house(), GIVEN_UP)

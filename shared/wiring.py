@@ -1,0 +1,290 @@
+"""Settings -> the real worlds: the only file that knows all. Everything is made when it is first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from shared.api.gate import Gate
+from shared.api.keyring import Keyring
+from shared.api.tokens import Rules
+from shared.catalog.catalog import Catalog
+from shared.errors import Misconfigured
+from shared.flows.house import House, Identity, Limits, Policy
+from shared.kinds import KINDS
+from shared.kinds.files import Files
+from shared.kinds.kind import Kind
+from shared.ports import Blobs, Clock, Graph, Queue, Rows
+from shared.settings import (
+    ByCertificate,
+    ByClientSecret,
+    ByConnectionString,
+    ByFederation,
+    ByIdentity,
+    Proof,
+    Registration,
+    Settings,
+    Storage,
+    environment,
+    read,
+)
+from shared.vault.vault import Vault
+
+if TYPE_CHECKING:  # heavy: imported where they are made
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from shared.graph.budget import Budget
+    from shared.graph.entra import Proof as EntraProof
+
+
+class UtcClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+# --- what the doors ask for ------------------------------------------------------------------------------------------
+
+
+class _Estate:
+    """What this process has opened so far. One per process; the platform runs all functions on one event loop."""
+
+    def __init__(self) -> None:
+        self.house: House | None = None
+        self.gate: Gate | None = None
+        self.exits = AsyncExitStack()
+        self.opening = asyncio.Lock()
+
+
+_estate = _Estate()
+
+
+async def house() -> House:
+    """The house of this process. Raises Misconfigured with everything that is wrong with the settings."""
+    estate = _estate
+    if estate.house is None:
+        async with estate.opening:
+            if estate.house is None:
+                estate.house = await furnish(settings(), UtcClock(), estate.exits)
+    return estate.house
+
+
+async def gate() -> Gate:
+    """Who may call. Needs no storage: a caller without a token costs nothing."""
+    estate = _estate
+    if estate.gate is None:
+        estate.gate = make_gate(settings(), UtcClock())
+    return estate.gate
+
+
+def lend(house: House, gate: Gate) -> None:
+    """Serve this house instead of the environment's: a test's, over memory twins."""
+    _estate.house, _estate.gate = house, gate
+
+
+async def close() -> None:
+    """End what was opened; the next call opens anew."""
+    global _estate
+    ended, _estate = _estate, _Estate()
+    await ended.exits.aclose()
+
+
+def settings() -> Settings:
+    return read(environment(), kinds=tuple(KINDS))
+
+
+async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> House:
+    """Make a house by its settings; what it opens is closed by `exits`."""
+    async with AsyncExitStack() as opened:
+        credentials = Credentials(opened)
+        blobs = await _blobs(settings, credentials, opened)
+        rows = await _rows(settings, credentials, opened)
+        queue = await _queue(settings, credentials, opened)
+        sizes = settings.sizes
+        vault = Vault(blobs, settings.tenant_id, part_bytes=sizes.part_bytes, chunk_bytes=sizes.chunk_bytes)
+        await vault.ensure()
+        made = House(
+            tenant=settings.tenant_id,
+            clock=clock,
+            vault=vault,
+            catalog=Catalog(rows, vault.read_page),
+            queue=queue,
+            graph=Graphs(settings, rows, clock, opened).of,
+            kinds=_kinds(settings),
+            policy=_policy(settings),
+            limits=_limits(settings),
+            target_tenant=settings.target.tenant_id if settings.target else "",
+        )
+        exits.push_async_exit(opened.pop_all())
+    return made
+
+
+def make_gate(settings: Settings, clock: Clock) -> Gate:
+    async def keys() -> dict[str, Any]:
+        from shared.api.jwks import fetch
+
+        return await fetch(settings.api.jwks_url, settings.cloud.ca_file)
+
+    rules = Rules(settings.tenant_id, settings.api.audiences, settings.api.issuers)
+    return Gate(rules, Keyring(keys, clock), clock, open_=settings.api.auth == "off")
+
+
+def _kinds(settings: Settings) -> Mapping[str, Kind]:
+    return {**KINDS, Files.name: Files(settings.policy.file_versions)}
+
+
+def _policy(settings: Settings) -> Policy:
+    p = settings.policy
+    return Policy(owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude)
+
+
+def _limits(settings: Settings) -> Limits:
+    s = settings.sizes
+    return Limits(
+        page_bytes=s.page_bytes,
+        page_items=s.page_items,
+        item_ticket_bytes=s.item_ticket_bytes,
+        lane_budget_s=s.lane_budget_s,
+        lane_lease_s=s.lane_budget_s * 1.5,
+    )
+
+
+# --- storage ---------------------------------------------------------------------------------------------------------
+
+
+class Credentials:
+    """Entra identities for storage, one for each client id ("" = the default one)."""
+
+    def __init__(self, exits: AsyncExitStack) -> None:
+        self._exits = exits
+        self._made: dict[str, AsyncTokenCredential] = {}
+
+    async def of(self, client_id: str) -> AsyncTokenCredential:
+        if client_id not in self._made:
+            from azure.identity.aio import DefaultAzureCredential
+
+            credential = DefaultAzureCredential(managed_identity_client_id=client_id or None)
+            self._made[client_id] = await self._exits.enter_async_context(credential)
+        return self._made[client_id]
+
+    async def way_in(self, storage: Storage, service: str, client_id: str) -> tuple[str, AsyncTokenCredential | None]:
+        """What a client is opened with: a connection string, or an endpoint and a credential."""
+        match storage:
+            case ByConnectionString(text):
+                return text.reveal(), None
+            case ByIdentity():
+                return storage.url(service), await self.of(client_id)
+
+
+async def _blobs(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Blobs:
+    from shared.vault.blob import AzureBlobs
+
+    stores = settings.stores
+    account, credential = await credentials.way_in(stores.vault, "blob", stores.identity_client_id)
+    with _named("VAULT_STORAGE"):
+        blobs = AzureBlobs.open(account, stores.container, credential)
+    exits.push_async_callback(blobs.close)
+    return blobs
+
+
+async def _rows(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Rows:
+    from shared.catalog.table import AzureRows
+
+    stores = settings.stores
+    account, credential = await credentials.way_in(stores.catalog, "table", stores.identity_client_id)
+    with _named("CATALOG_STORAGE"):
+        rows = AzureRows.open(account, credential)
+    exits.push_async_callback(rows.close)
+    return rows
+
+
+async def _queue(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Queue:
+    from shared.work.storage_queue import AzureQueue
+
+    stores = settings.stores
+    account, credential = await credentials.way_in(stores.queues, "queue", stores.queues_identity_client_id)
+    with _named("AzureWebJobsStorage"):
+        queue = AzureQueue.open(account, credential)
+    exits.push_async_callback(queue.close)
+    return queue
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    """A connection string that the SDK can't read is the setting's fault. Its message may hold the string."""
+    try:
+        yield
+    except ValueError as why:
+        problem = (
+            f"{setting}: the storage SDK can't use it ({type(why).__name__}); copy it anew from the account"
+        )
+    else:
+        return
+    raise Misconfigured(problem)
+
+
+# --- Microsoft 365 ---------------------------------------------------------------------------------------------------
+
+
+class Graphs:
+    """One client per app registration, made when it is first needed: a backup never signs in as the restore app."""
+
+    def __init__(self, settings: Settings, rows: Rows, clock: Clock, exits: AsyncExitStack) -> None:
+        self._settings, self._rows, self._clock, self._exits = settings, rows, clock, exits
+        self._clients: dict[Identity, Graph] = {}
+        self._budget: Budget | None = None
+        self._making = asyncio.Lock()
+
+    async def of(self, identity: Identity) -> Graph:
+        async with self._making:
+            if identity not in self._clients:
+                self._clients[identity] = await self._make(identity)
+        return self._clients[identity]
+
+    async def _make(self, identity: Identity) -> Graph:
+        from shared.graph.budget import Budget
+        from shared.graph.entra import AppRegistration, EntraTokens
+        from shared.graph.http import GraphClient, GraphSettings
+
+        registration: Registration | None = getattr(self._settings, identity)
+        if registration is None:
+            name = f"M365_{identity.upper()}_CLIENT_ID"
+            raise Misconfigured(f"{name} is not set: nothing can be done as the {identity} app until it is")
+        cloud = self._settings.cloud
+        if self._budget is None:
+            self._budget = Budget(self._rows, self._clock, lambda _tenant: self._settings.sizes.spo_licences)
+        graph = GraphSettings(
+            base_url=f"{cloud.graph_url}/v1.0",
+            ca_file=cloud.ca_file,
+            extra_hosts=cloud.extra_hosts,
+            patience_s=self._settings.sizes.graph_patience_s,
+        )
+        app = AppRegistration(
+            registration.tenant_id,
+            registration.client_id,
+            _proof(registration.proof, cloud.graph_url),
+            login_url=cloud.login_url,
+            scope=cloud.scope,
+            ca_file=cloud.ca_file,
+        )
+        tokens = EntraTokens(app, self._clock)
+        client = GraphClient(graph, tokens, self._clock, self._budget, random.random)
+        return await self._exits.enter_async_context(client)
+
+
+def _proof(proof: Proof, graph_url: str) -> EntraProof:
+    from shared.graph.entra import Certificate, Secret, federated
+
+    match proof:
+        case ByClientSecret(secret):
+            return Secret(secret.reveal())
+        case ByCertificate(path, password):
+            return Certificate(path, password.reveal() if password else "")
+        case ByFederation(source):
+            return federated(source, graph_url)

@@ -1,0 +1,343 @@
+"""The doors: what they are bound to, whom they let in, and that their answers are as the API's description says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+from referencing import Registry, Resource
+
+import function_app
+from shared import wiring
+from shared.api import openapi
+from shared.api.keys import key_of
+from shared.api.routes import ROUTES, Route
+from shared.api.tokens import ADMIN, CROSS_OWNER, READ, RESTORE, ROLES
+from tests.unit.api.entra import BAD
+from tests.unit.api.kept import ANN, DRIVE, INBOX_ID, LETTER, Kept, keep, sample_params, sample_query
+
+ROOT = Path(__file__).parents[2]
+GUARDED = [route for route in ROUTES if route.roles]
+ORDER = {"owner": ANN.key, "kinds": ["mail"]}
+BODIES: dict[str, Any] = {"http_start_restore": ORDER, "http_start_backup": {"owners": ["a1"]}}
+
+
+@cache
+def bindings() -> dict[str, list[dict[str, Any]]]:
+    """What the app declares, by function. The library remembers names, so it is asked once."""
+    declared = function_app.app.get_functions()
+    return {str(f.get_function_name()): [json.loads(b) for b in f.get_raw_bindings()] for f in declared}
+
+
+@pytest.fixture
+async def kept() -> Any:
+    yield await keep()
+    await wiring.close()
+
+
+def body_of(response: func.HttpResponse) -> Any:
+    return json.loads(response.get_body())
+
+
+def conforms(document: Any, schema: str) -> None:
+    whole = Resource.from_contents(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:api", **openapi.document()}
+    )
+    registry: Registry[Any] = Registry().with_resource("urn:api", whole)
+    jsonschema.Draft202012Validator(
+        {"$ref": f"urn:api#/components/schemas/{schema}"},
+        registry=registry,
+        format_checker=jsonschema.FormatChecker(),
+    ).validate(document)
+
+
+# --- what is bound ---------------------------------------------------------------------------------------------------
+
+
+def test_importing_the_app_does_nothing_and_stays_light() -> None:
+    code = (
+        "import sys; import function_app; "
+        "heavy = ('azure.storage', 'azure.data', 'azure.identity', 'azure.keyvault', 'msal', 'aiohttp', 'requests'); "
+        "print([m for m in sys.modules if m.startswith(heavy)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
+    triggers = {name: told[0] for name, told in bindings().items() if told[0]["type"] != "httpTrigger"}
+    assert triggers.pop("timer_plan") == {
+        "direction": "IN",
+        "type": "timerTrigger",
+        "name": "timer",
+        "schedule": "%BACKUP_SCHEDULE%",
+        "runOnStartup": False,
+        "useMonitor": True,
+    }
+    assert {name: told["queueName"] for name, told in triggers.items()} == {
+        "queue_plan": "plan",
+        "queue_backup": "backup",
+        "queue_item": "item",
+        "queue_restore": "restore",
+        "poison_plan": "plan-poison",
+        "poison_backup": "backup-poison",
+        "poison_item": "item-poison",
+        "poison_restore": "restore-poison",
+    }
+    assert {told["connection"] for told in triggers.values()} == {"AzureWebJobsStorage"}
+
+
+def test_every_route_of_the_table_is_bound_and_no_other() -> None:
+    bound = {
+        (name, told[0]["methods"][0], told[0]["route"])
+        for name, told in bindings().items()
+        if told[0]["type"] == "httpTrigger"
+    }
+    assert bound == {(route.name, route.method, route.path) for route in ROUTES}
+    assert all(len(t[0]["methods"]) == 1 for t in bindings().values() if t[0]["type"] == "httpTrigger")
+
+
+def test_only_health_is_open_to_everyone() -> None:
+    assert [route.name for route in ROUTES if not route.roles] == ["http_health"]
+
+
+def test_the_description_is_valid_openapi_and_tells_of_every_route() -> None:
+    document = openapi.document()
+    validate(document)
+    told = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert told == {(route.method, route.template) for route in ROUTES}
+    for route in ROUTES:
+        operation = document["paths"][route.template][route.method.lower()]
+        assert {p["name"] for p in operation["parameters"] if p["in"] == "path"} == set(route.params)
+        assert operation.get("security") == (None if route.roles else [])
+
+
+def test_examples_of_the_description_are_right() -> None:
+    for name in ("RestoreOrder", "BackupOrder"):
+        for example in openapi.SCHEMAS[name]["examples"]:
+            conforms(example, name)
+
+
+# --- who is let in ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+async def test_no_route_answers_without_a_token(route: Route, kept: Kept) -> None:
+    for header in (None, "Bearer ", "Basic dXNlcjpwYXNz"):
+        said = {"x-functions-key": "a-function-key"}
+        query = {**sample_query(route), "code": "a-function-key"} if header is None else sample_query(route)
+        response = await kept.knock(
+            route.name, header=header, headers=said, query=query, body=BODIES.get(route.name), **sample_params(route)
+        )
+        assert response.status_code == 401 and "Bearer" in response.headers["WWW-Authenticate"]
+        assert response.mimetype == "application/problem+json"
+        conforms(body_of(response), "Problem")
+    assert kept.sent.tickets == []
+
+
+@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("name", ["http_start_restore", "http_start_backup", "http_part"])
+async def test_a_bad_token_starts_and_shows_nothing(name: str, what: str, kept: Kept) -> None:
+    route = next(r for r in ROUTES if r.name == name)
+    response = await kept.knock(name, header=BAD[what](), body=BODIES.get(name), **sample_params(route))
+    assert response.status_code == 401
+    assert kept.sent.tickets == [] and "Subject" not in response.get_body().decode()
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+async def test_a_caller_without_the_role_is_refused_and_noted(route: Route, kept: Kept) -> None:
+    others = [role for role in ROLES if role not in route.roles and not (role == ADMIN and READ in route.roles)]
+    response = await kept.knock(
+        route.name, roles=others, query=sample_query(route), body=BODIES.get(route.name), **sample_params(route)
+    )
+    if others == [] and route.name == "http_openapi":
+        assert response.status_code == 403
+    assert response.status_code == 403 and body_of(response)["needs"] == list(route.roles)
+    [(who, action, result)] = await kept.audits()
+    assert (who, action) == ("caller-1", route.name) and result.startswith("403 forbidden")
+    assert kept.sent.tickets == []
+
+
+async def test_a_reader_may_not_restore(kept: Kept) -> None:
+    assert (await kept.knock("http_start_restore", roles=[READ], body=ORDER)).status_code == 403
+
+
+@pytest.mark.parametrize("place", [{"owner": "user-b2"}, {"tenant": "t2"}])
+@pytest.mark.parametrize("roles", [[RESTORE], [RESTORE, ADMIN], [RESTORE, READ, ADMIN]])
+async def test_restoring_into_somebody_else_needs_its_own_role(
+    place: dict[str, str], roles: list[str], kept: Kept
+) -> None:
+    response = await kept.knock("http_start_restore", roles=roles, body={**ORDER, "place": place})
+    assert response.status_code == 403 and body_of(response)["needs"] == [CROSS_OWNER]
+    assert kept.sent.tickets == []
+    allowed = await kept.knock("http_start_restore", roles=[*roles, CROSS_OWNER], body={**ORDER, "place": place})
+    assert allowed.status_code == 202
+
+
+# --- what is answered ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+async def test_every_answer_is_as_described(route: Route, kept: Kept) -> None:
+    roles = [ADMIN, RESTORE]
+    response = await kept.knock(
+        route.name, roles=roles, query=sample_query(route), body=BODIES.get(route.name), **sample_params(route)
+    )
+    assert response.status_code == route.status, response.get_body()
+    if route.answer == "bytes":
+        assert response.mimetype == "application/octet-stream"
+    else:
+        conforms(body_of(response), route.answer)
+        if "value" in body_of(response):
+            assert body_of(response)["value"], "a listing without entries shows nothing of their shape"
+
+
+async def test_a_backup_is_started_for_the_owners_lanes(kept: Kept) -> None:
+    response = await kept.knock("http_start_backup", roles=[ADMIN], body={"owners": ["ann@contoso.example"]})
+    assert response.status_code == 202 and {q for q, _ in kept.sent.tickets} == {"backup"}
+    assert {ticket["lane"] for _, ticket in kept.sent.tickets} == {run["lane"] for run in body_of(response)["runs"]}
+
+
+async def test_a_restore_is_written_down_before_it_is_queued_and_noted(kept: Kept) -> None:
+    response = await kept.knock("http_start_restore", roles=[RESTORE], body={**ORDER, "preview": True})
+    told = body_of(response)
+    assert response.headers["Location"] == told["status"] == f"/api/restores/{told['restore']}"
+    assert told["preview"] and told["ordered_by"] == "caller-1"
+    assert [(q, t["restore"]) for q, t in kept.sent.tickets] == [("restore", told["restore"])]
+    results = [result for _, _, result in await kept.audits()]
+    assert sorted(results) == [f"202 {told['status']}", "admitted"]
+
+
+async def test_a_wrong_order_is_told_member_by_member(kept: Kept) -> None:
+    response = await kept.knock("http_start_restore", roles=[RESTORE], body={"kinds": ["faxes"], "when": "now"})
+    assert response.status_code == 400
+    assert {e["member"] for e in body_of(response)["errors"]} == {"owner", "kinds", "when"}
+    conforms(body_of(response), "Problem")
+
+
+async def test_a_restore_can_be_cancelled(kept: Kept) -> None:
+    response = await kept.knock("http_cancel_restore", roles=[RESTORE], restore="restore-1")
+    assert response.status_code == 202 and body_of(response)["cancelling"]
+    assert (await kept.knock("http_cancel_restore", roles=[RESTORE], restore="nope")).status_code == 404
+
+
+async def test_one_walks_from_the_folders_to_a_letter_and_its_bytes(kept: Kept) -> None:
+    [folder] = body_of(await kept.knock("http_items", owner=ANN.key, query={"kind": "mail"}))["value"]
+    assert folder["name"] == "Inbox" and folder["opens"] == key_of(INBOX_ID)
+    query = {"kind": "mail", "feed": folder["opens"]}
+    [letter] = body_of(await kept.knock("http_items", owner=ANN.key, query=query))["value"]
+    assert letter["item"] == LETTER
+    place = {"owner": ANN.key, "kind": "mail", "feed": letter["feed_key"], "item": letter["key"]}
+    [version] = body_of(await kept.knock("http_versions", **place))["value"]
+    assert set(version["parts"]) == {"mime", "record"}
+    assert version["path"].endswith(f"/items/mail/{key_of(INBOX_ID)}/{key_of(LETTER)}/versions/0000000001")
+    mime = await kept.knock("http_part", **place, version=version["version"], part="mime")
+    assert mime.get_body() == b"Subject: Hi\r\n\r\nHi"
+    record = await kept.knock("http_record", **place, version=version["version"])
+    assert body_of(record) == {"subject": "Hi"}
+
+
+async def test_before_anything_was_kept_there_was_nothing(kept: Kept) -> None:
+    query = {"kind": "mail", "at": "2020-01-01T00:00:00Z"}
+    assert body_of(await kept.knock("http_items", owner=ANN.key, query=query))["value"] == []
+
+
+async def test_a_big_part_is_read_in_ranges(kept: Kept) -> None:
+    place = {"owner": ANN.key, "kind": "files", "feed": key_of(DRIVE.id), "item": key_of("f1"), "version": "0000000001"}
+    response = await kept.knock("http_part", headers={"Range": "bytes=90-309"}, **place, part="content")
+    assert response.status_code == 206 and response.get_body() == kept.content[90:310]
+    assert response.headers["Content-Range"] == f"bytes 90-309/{len(kept.content)}"
+    whole = await kept.knock("http_part", **place, part="content")
+    assert whole.get_body() == kept.content and whole.headers["Content-Disposition"].startswith("attachment")
+    tag = whole.headers["ETag"]
+    assert (await kept.knock("http_part", headers={"If-None-Match": tag}, **place, part="content")).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"owner": "user-nobody"}, 404),
+        ({"owner": "nobody"}, 404),
+        ({"kind": "faxes"}, 400),
+        ({"feed": "!!"}, 404),
+        ({"item": key_of("another")}, 404),
+        ({"version": "2"}, 404),
+        ({"version": "0000000009"}, 404),
+        ({"part": "nothing"}, 404),
+    ],
+)
+async def test_what_is_not_there_is_told_so(changes: dict[str, str], status: int, kept: Kept) -> None:
+    route = next(r for r in ROUTES if r.name == "http_part")
+    response = await kept.knock("http_part", **{**sample_params(route), **changes})
+    assert response.status_code == status
+    conforms(body_of(response), "Problem")
+
+
+async def test_a_read_is_noted_before_content_is_handed_out(kept: Kept) -> None:
+    route = next(r for r in ROUTES if r.name == "http_part")
+    await kept.knock("http_part", **sample_params(route))
+    [(who, action, result)] = await kept.audits()
+    assert (who, action, result) == ("caller-1", "http_part", "admitted")
+
+
+async def test_an_error_inside_shows_no_internals(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+    kept.house.vault._blobs.blobs.clear()  # type: ignore[attr-defined]  # the memory twin's dict
+    route = next(r for r in ROUTES if r.name == "http_record")
+    response = await kept.knock("http_record", **sample_params(route))
+    told = body_of(response)
+    assert response.status_code == 500 and told["type"] == "urn:holdfast:problem:damaged"
+    assert "pages/" not in response.get_body().decode() and told["reference"] in caplog.text
+
+
+async def test_the_doors_of_an_app_that_is_not_set_up_say_only_that(caplog: pytest.LogCaptureFixture) -> None:
+    await wiring.close()
+    nobody = Kept(None, None, None, b"")  # type: ignore[arg-type]  # only the door is used
+    for name in ("http_health", "http_runs"):
+        response = await nobody.knock(name)
+        assert response.status_code == 503 and "M365" not in response.get_body().decode()
+    assert "M365_TENANT_ID: is missing" in caplog.text
+
+
+# --- tickets ---------------------------------------------------------------------------------------------------------
+
+
+class Delivered(func.QueueMessage):
+    """A message as the worker hands it in."""
+
+    @property
+    def dequeue_count(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize("name", ["queue_plan", "queue_backup", "queue_item", "queue_restore"])
+async def test_a_ticket_that_cannot_be_read_becomes_a_record_and_is_done(name: str, kept: Kept) -> None:
+    await door(name)(Delivered(id="m9", body=b"\xff not json"))
+    newest = next(lost for lost in await kept.house.catalog.lost_tickets() if lost.id == "m9")
+    assert newest.queue == name.removeprefix("queue_") and newest.text == "\\xff not json"
+    assert kept.sent.tickets == []
+
+
+@pytest.mark.parametrize("name", ["poison_plan", "poison_backup", "poison_item", "poison_restore"])
+async def test_a_ticket_the_platform_gave_up_on_becomes_a_record(name: str, kept: Kept) -> None:
+    await door(name)(Delivered(id="m9", body=b'{"run": "run-1"}'))
+    newest = next(lost for lost in await kept.house.catalog.lost_tickets() if lost.id == "m9")
+    assert newest.queue == name.removeprefix("poison_") and "five times" in newest.reason
+
+
+async def test_the_timer_starts_an_enumeration(kept: Kept) -> None:
+    await door("timer_plan")(None)
+    assert [(queue, ticket["owner_type"]) for queue, ticket in kept.sent.tickets] == [("plan", "user")]
+
+
+def door(name: str) -> Any:
+    from functions import backup, plan, poison, restore
+
+    return next(vars(module)[name] for module in (plan, backup, restore, poison) if name in vars(module))
