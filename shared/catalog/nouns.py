@@ -23,7 +23,6 @@ class Known:
 
     here: Version | None = None
     kept: Version | None = None
-    elsewhere: bool = False  # another feed of the space holds it now
 
 
 @dataclass(frozen=True, slots=True)

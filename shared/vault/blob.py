@@ -1,0 +1,108 @@
+"""The vault's container in Azure Blob Storage."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import ContentSettings
+from azure.storage.blob.aio import ContainerClient
+
+from shared.errors import PartMissing
+from shared.storage import Wire, translated
+
+ONE_REQUEST = 64 << 20  # up to here a write or read is a single request; a larger page is put in blocks
+LISTED_AT_ONCE = 5000
+READ_BLOCK = 256 << 10  # the default of 4 KiB costs more than the network
+_TYPES = {".zip": "application/zip", ".json": "application/json"}
+
+
+class AzureBlobs:
+    """A container, reached by connection string or by account URL and credential. Close it when done."""
+
+    def __init__(self, client: ContainerClient) -> None:
+        self._client = client
+
+    @classmethod
+    def open(
+        cls, account: str, container: str, credential: AsyncTokenCredential | None = None, **options: Any
+    ) -> AzureBlobs:
+        """`account`: a connection string, or with a credential the account's blob URL. `options` go to the client:
+        `transport` (a storage.Wire) to share a connection pool, `connection_verify` for a CA file."""
+        settings = {
+            "transport": Wire(connection_data_block_size=READ_BLOCK),
+            "initial_backoff": 1,
+            "increment_base": 2,
+            "retry_total": 4,
+            "max_single_put_size": ONE_REQUEST,
+            "max_single_get_size": ONE_REQUEST,
+            **options,
+        }
+        if credential is None:
+            return cls(ContainerClient.from_connection_string(account, container, **settings))
+        return cls(ContainerClient(account, container, credential=credential, **settings))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def create(self, name: str, data: bytes) -> bool:
+        ending = name[name.rfind(".") :] if "." in name else ""
+        content = ContentSettings(content_type=_TYPES.get(ending, "application/octet-stream"))
+        for attempt in (1, 2):
+            try:
+                with translated(f"create {name}"):
+                    await self._client.upload_blob(
+                        name,
+                        data,
+                        length=len(data),
+                        match_condition=MatchConditions.IfMissing,
+                        validate_content="md5",  # a bit that flips on the way is refused by the service
+                        content_settings=content,
+                    )
+                    return True
+            except ResourceExistsError:  # its code may also be that a policy forbids to change it: it exists
+                return False
+            except ResourceNotFoundError:
+                if attempt == 2:
+                    raise
+                await self._make()
+        raise AssertionError("unreachable: the second attempt returns or raises")
+
+    async def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        if length == 0:
+            return b""
+        try:
+            with translated(f"read {name}"):
+                stream = await self._client.download_blob(name, offset=offset, length=length)
+                return bytes(await stream.readall())
+        except ResourceNotFoundError:
+            raise PartMissing(f"{name}: there is no such blob") from None
+        except HttpResponseError as why:
+            if why.status_code == 416:  # the range begins behind the blob's end
+                return b""
+            raise
+
+    async def size(self, name: str) -> int | None:
+        try:
+            with translated(f"look at {name}"):
+                return int((await self._client.get_blob_client(name).get_blob_properties()).size)
+        except ResourceNotFoundError:
+            return None
+
+    async def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
+        try:
+            with translated(f"list {prefix}"):
+                async for blob in self._client.list_blobs(name_starts_with=prefix, results_per_page=LISTED_AT_ONCE):
+                    yield str(blob.name), int(blob.size)
+        except ResourceNotFoundError:  # no container yet: nothing is kept
+            return
+
+    async def _make(self) -> None:
+        try:
+            with translated("create the vault's container"):
+                await self._client.create_container()
+        except ResourceExistsError:
+            return

@@ -1,0 +1,79 @@
+"""What every container has to do: the twin in memory and Azure's (Azurite) alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import count
+
+import pytest
+
+from shared.errors import PartMissing
+from shared.ports import Blobs
+from shared.vault.blob import AzureBlobs
+from shared.vault.memory import MemoryBlobs
+
+_numbers = count(1)
+
+
+@pytest.fixture(params=["memory", "azurite"])
+async def blobs(request: pytest.FixtureRequest) -> AsyncIterator[Blobs]:
+    if request.param == "memory":
+        yield MemoryBlobs()
+        return
+    store = AzureBlobs.open(request.getfixturevalue("azurite"), f"blobs-{next(_numbers)}")
+    yield store
+    await store.close()
+
+
+async def test_a_blob_is_created_once(blobs: Blobs):
+    assert await blobs.create("a/b.zip", b"first")
+    assert not await blobs.create("a/b.zip", b"second")
+    assert await blobs.read("a/b.zip") == b"first"
+
+
+async def test_of_creators_at_once_one_wins(blobs: Blobs):
+    won = await asyncio.gather(*(blobs.create("race", bytes([n])) for n in range(5)))
+    assert sorted(won) == [False, False, False, False, True]
+    assert await blobs.read("race") == bytes([won.index(True)])
+
+
+async def test_a_range_ends_where_the_blob_ends(blobs: Blobs):
+    await blobs.create("r", b"0123456789")
+    assert await blobs.read("r", 2, 3) == b"234"
+    assert await blobs.read("r", 8, 100) == b"89"
+    assert await blobs.read("r", 8) == b"89"
+    assert await blobs.read("r", 10, 5) == b""
+    assert await blobs.read("r", 3, 0) == b""
+
+
+async def test_an_empty_blob_reads_as_nothing(blobs: Blobs):
+    await blobs.create("empty", b"")
+    assert await blobs.read("empty") == b""
+    assert await blobs.read("empty", 0, 100) == b""
+    assert await blobs.size("empty") == 0
+
+
+async def test_what_is_not_there_is_told(blobs: Blobs):
+    assert await blobs.size("nothing") is None
+    assert [found async for found in blobs.list("")] == []
+    with pytest.raises(PartMissing, match="nothing"):
+        await blobs.read("nothing")
+    await blobs.create("something", b"x")
+    assert await blobs.size("nothing") is None
+    with pytest.raises(PartMissing, match="nothing"):
+        await blobs.read("nothing", 0, 10)
+
+
+async def test_a_listing_is_in_order_and_knows_sizes(blobs: Blobs):
+    for name, size in (("p/b", 2), ("p/a/1", 1), ("p/B", 4), ("q", 3), ("p/a=2C", 5)):
+        await blobs.create(name, b"x" * size)
+    assert [found async for found in blobs.list("p/")] == [("p/B", 4), ("p/a/1", 1), ("p/a=2C", 5), ("p/b", 2)]
+
+
+async def test_a_chunk_of_eight_mebibytes_comes_back_whole(blobs: Blobs):
+    chunk = bytes(range(256)) * (32 << 10)
+    assert await blobs.create("parts/ab/chunk", chunk)
+    assert await blobs.size("parts/ab/chunk") == len(chunk)
+    assert await blobs.read("parts/ab/chunk") == chunk
+    assert await blobs.read("parts/ab/chunk", (8 << 20) - 3, 10) == chunk[-3:]
