@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from sandbox.tenant.dump import dump
+from sandbox.tenant.happenings import mutate
 
 if TYPE_CHECKING:
     from sandbox.tenant.server import Running
@@ -48,27 +49,14 @@ def _handler(running: Running, act: Any) -> Any:
         body = await request.json() if request.can_read_body else None
         try:
             return web.json_response(act(running, body))
-        except (KeyError, TypeError, ValueError) as why:
+        except (KeyError, TypeError, ValueError, StopIteration) as why:
             return web.json_response({"error": f"{type(why).__name__}: {why}"}, status=400)
 
     return handle
 
 
-def all_mutations() -> dict[str, Any]:
-    from sandbox.tenant import drives, mutations
-
-    return {**mutations.mutations, **drives.mutations}
-
-
 def _mutate(running: Running, body: list[dict[str, Any]]) -> dict[str, Any]:
-    """[{"do": name, ...arguments}], in order; the first that fails stops the rest."""
-    known, done = all_mutations(), []
-    for one in body:
-        arguments = {k: v for k, v in one.items() if k != "do"}
-        if one["do"] not in known:
-            raise KeyError(f"no mutation {one['do']}; there are {sorted(known)}")
-        done.append(known[one["do"]](running.tenant, **arguments))
-    return {"done": done, "generation": running.tenant.generation}
+    return {"done": mutate(running.tenant, body), "generation": running.tenant.generation}
 
 
 def _dump(running: Running, body: None) -> dict[str, Any]:

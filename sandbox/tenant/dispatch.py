@@ -7,9 +7,11 @@ import contextlib
 import datetime as dt
 import json
 import logging
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -19,10 +21,12 @@ from multidict import CIMultiDict
 from sandbox.tenant.calls import Answer, Call, Charge, Match, Refusal, Routes
 from sandbox.tenant.damage import damaged
 from sandbox.tenant.faults import BEFORE, Fault
+from sandbox.tenant.happenings import mutate
 from sandbox.tenant.oauth import GRAPH_AUDIENCES, read_token
 from sandbox.tenant.state import Tenant
 
 log = logging.getLogger("sandbox.tenant")
+KEY = re.compile(r"(?<=/)(\w+)\('([^'/]*)'\)(?=/|$)")  # users('id') is another spelling of users/id
 BARE_OPTIONS = frozenset({"select", "top", "filter", "expand", "orderby", "skip", "count", "search"})
 DENIED = {"mailbox": "ErrorAccessDenied", "sharepoint": "accessDenied", "directory": "Authorization_RequestDenied"}
 
@@ -57,6 +61,8 @@ async def serve(tenant: Tenant, routes: Routes, raw: Raw) -> Served:
         request = call.body
         if fault and fault.do in BEFORE:
             return Served(_struck(tenant, routes, call, fault), app, request, fault)
+        if fault and fault.do == "mutate":
+            mutate(tenant, fault.body)
         match = routes.find(call.method, call.segments)
         charge = match.scope(call, match.params)
         answer = await _paid(call, match, charge)
@@ -109,7 +115,7 @@ def _app_name(tenant: Tenant, claims: dict[str, Any]) -> str:
 
 def _call(tenant: Tenant, raw: Raw, claims: dict[str, Any], app: str) -> Call:
     path, _, query_string = raw.target.partition("?")
-    segments = tuple(unquote(s) for s in path.strip("/").split("/"))
+    segments = tuple(unquote(s) for s in KEY.sub(r"\1/\2", path).strip("/").split("/"))
     if segments[:1] == ("me",) and "scp" in claims:
         segments = ("users", claims["oid"], *segments[1:])
     query = {}
@@ -162,11 +168,11 @@ def error_answer(tenant: Tenant, no: Refusal, headers: Mapping[str, str]) -> Ans
 
 def _struck(tenant: Tenant, routes: Routes, call: Call, fault: Fault) -> Answer:
     """The answer of a request that never reached the service."""
-    wait = fault.headers.get("Retry-After", "")
-    if fault.do == "status" and wait.isdigit():
+    wait_s = _wait_s(tenant, fault.headers.get("Retry-After", ""))
+    if fault.do == "status" and wait_s:
         with contextlib.suppress(Refusal):
             match = routes.find(call.method, call.segments)
-            tenant.throttle.tell(call.app, match.scope(call, match.params), float(wait))
+            tenant.throttle.tell(call.app, match.scope(call, match.params), wait_s)
     if fault.do == "html":
         page = b"<!DOCTYPE html><html><body><h1>Our services aren't available right now</h1></body></html>"
         return Answer(
@@ -178,6 +184,15 @@ def _struck(tenant: Tenant, routes: Routes, call: Call, fault: Fault) -> Answer:
         return Answer(fault.status, fault.body, dict(fault.headers))
     no = Refusal(fault.status, fault.code, fault.message, inner=fault.inner, headers=fault.headers)
     return error_answer(tenant, no, call.headers)
+
+
+def _wait_s(tenant: Tenant, text: str) -> float:
+    """Retry-After in either form; 0 when it is neither."""
+    if text.isdigit():
+        return float(text)
+    with contextlib.suppress(ValueError, TypeError):
+        return max(0.0, parsedate_to_datetime(text).timestamp() - tenant.clock().timestamp())
+    return 0.0
 
 
 def http_date(moment: dt.datetime) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 BEFORE = frozenset({"status", "html", "empty", "reset", "missing"})
 AFTER = frozenset({
     "lost", "cut", "slow", "gzip-cut", "loop-link", "empty-page", "replay", "hide", "stray", "fuzz", "null", "date",
-    "link-host", "link-edit", "raw-control", "header",
+    "link-host", "link-edit", "raw-control", "header", "mutate",
 })  # fmt: skip
 MATCH = frozenset({"door", "method", "path", "app", "nth", "every", "from", "request"})
 FIELDS = frozenset({
@@ -30,7 +30,7 @@ class Fault:
     message: str = "injected"
     inner: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    body: Any = None
+    body: Any = None  # of the answer; for mutate the mutations that happen just before the request is served
     times: int | None = None  # how often it strikes; None: for ever
     at: float = 0.5  # where a cut falls, as a share of the body
     seconds: float = 1.0  # how long a slow answer takes, or how far a date is off

@@ -24,6 +24,7 @@ TAG = re.compile(
     r"(String|Integer|Boolean|SystemTime|Binary|Double|Float|Currency|Short|Long|CLSID)"
     r" (0x[0-9a-fA-F]{1,4}|\{[0-9a-fA-F-]{36}\} (Name .+|Id 0x[0-9a-fA-F]+))"
 )
+HEADERS_MOST = 5  # and none at all is refused too (msgraph-sdk-dotnet issue 2208)
 SMTP = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 FLAG_MEMBERS = frozenset({"flagStatus", "startDateTime", "dueDateTime", "completedDateTime"})
 LISTS = ("toRecipients", "ccRecipients", "bccRecipients", "replyTo")
@@ -147,10 +148,23 @@ def check_attachable(call: Call, message: Message) -> None:
 def read_tags(body: Json) -> tuple[dict[str, str], dict[str, list[str]]]:
     single, multi = {}, {}
     for tag in body.get("singleValueExtendedProperties") or []:
-        single[_tag(tag)] = str(_member(tag, "value", str))
+        name = _tag(tag)
+        single[name] = _checked(name, str(_member(tag, "value", str)))
     for tag in body.get("multiValueExtendedProperties") or []:
         multi[_tag(tag)] = list(_member(tag, "value", list))
     return single, multi
+
+
+def _checked(name: str, value: str) -> str:
+    try:
+        if name.startswith("Integer "):
+            int(value)
+        if name.startswith("SystemTime "):
+            dt.datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone(dt.UTC)
+    except ValueError as why:
+        text = f"The value of the extended property '{name}' is not of its type."
+        raise Refusal(400, "ErrorInvalidPropertySet", text) from why
+    return value
 
 
 def _tag(tag: Any) -> str:
@@ -189,7 +203,7 @@ def _read(name: str, value: Any) -> Any:
     if name == "importance" or name == "inferenceClassification":
         return _enum(name, value, ("low", "normal", "high") if name == "importance" else ("focused", "other"))
     if name == "internetMessageHeaders":
-        return [_header(v) for v in _list(name, value)]
+        return _headers(_list(name, value))
     if name.startswith("is") and not isinstance(value, bool | None):
         raise Refusal(400, "RequestBodyRead", f"The value of '{name}' is not a boolean.")
     if not name.startswith("is") and not isinstance(value, str | None):
@@ -253,6 +267,13 @@ def _seven_digits(text: Any) -> str:
     except ValueError as why:
         raise Refusal(400, "RequestBodyRead", f"'{text}' is not a time.") from why
     return moment.strftime("%Y-%m-%dT%H:%M:%S.0000000")
+
+
+def _headers(values: list[Any]) -> list[Json]:
+    if not 1 <= len(values) <= HEADERS_MOST:
+        text = f"The number of internet message headers should be at least 1 and at most {HEADERS_MOST}."
+        raise Refusal(400, "InvalidInternetMessageHeaderCollection", text)
+    return [_header(v) for v in values]
 
 
 def _header(value: Any) -> Json:

@@ -20,6 +20,7 @@ RESTORE_ROLES = frozenset({
     "User.Read.All", "Mail.Read", "Mail.ReadWrite", "MailboxSettings.Read", "Contacts.Read", "Contacts.ReadWrite",
     "ProfilePhoto.ReadWrite.All", "Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All",
 })  # fmt: skip
+SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
 API_ROLES = {
     "backup": ("Holdfast.Read",),
@@ -37,10 +38,12 @@ DELEGATED = frozenset(
 def make_tenant(kind: str, options: Options | None = None, **counts: int) -> Tenant:
     """A seeded tenant; `counts` go to demo: users, mails, files."""
     tenant = Tenant(options)
+    wall, tenant.wall = tenant.wall, lambda: SEEDED_AT.timestamp()  # the same tenant whenever it is made
     add_apps(tenant)
     {"small": _small, "awkward": _awkward, "demo": _demo, "empty": _empty}[kind](tenant, **counts)
     for user in tenant.users.values():
         tenant.refresh_tokens[tenant.ids.token("refresh", 60)] = (user.id, DELEGATED)
+    tenant.wall = wall
     return tenant
 
 

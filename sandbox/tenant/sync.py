@@ -28,6 +28,7 @@ class ChangeLog:
     last: int = 0
     current: dict[str, tuple[int, bool]] = field(default_factory=dict)
     generations: dict[str, int] = field(default_factory=dict)  # app and kind -> highest round
+    late: set[str] = field(default_factory=set)  # changes that the present round overlooks and the next one tells
     _order: list[tuple[int, str]] = field(default_factory=list)
 
     def note(self, key: str, *, gone: bool = False) -> None:
@@ -92,6 +93,8 @@ def delta(call: Call, source: Source) -> Answer:
             more = True
             break
         state["s"] = at
+        if key in source.log.late:
+            continue
         if (shown := _shown(source, state["q"], key, gone)) is not None:
             value.append(shown)
             state["t"] = state["t"] - 1 if state["t"] is not None else None
@@ -169,6 +172,10 @@ def _answered(
     answer["value"] = value
     kind, name = ("nextLink", "$skiptoken") if more else ("deltaLink", "$deltatoken")
     token = seal(call, {**state, "d": 0 if more else 1})
+    if not more:
+        for key in sorted(source.log.late):
+            source.log.note(key, gone=source.log.current[key][1])
+        source.log.late.clear()
     answer[f"@odata.{kind}"] = f"{call.url}?{name}={quote(token)}"
     hint = call.prefer("odata.maxpagesize")
     return Answer(200, answer, {"Preference-Applied": f"odata.maxpagesize={hint}"} if hint else {})

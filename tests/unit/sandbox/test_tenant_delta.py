@@ -126,3 +126,13 @@ async def test_users_come_and_go_in_the_directorys_delta() -> None:
         people.delete_user(visitor.tenant, "chloe@contoso.example")
         changed, _ = await visitor.round(link)
         assert {"id": gone, "@removed": {"reason": "changed"}} in changed
+
+
+async def test_a_change_that_surfaces_late_is_told_by_the_round_after() -> None:
+    async with visiting(delta_replays=False) as visitor:
+        _, link = await visitor.round(f"/users/{visitor.id_of('adele')}/mailFolders/inbox/messages/delta")
+        people.mark_read(visitor.tenant, ADELE, "Welcome", read=False)
+        people.hide_mail_change(visitor.tenant, ADELE, "Welcome")
+        missed, link = await visitor.round(link)
+        told, _ = await visitor.round(link)
+        assert (missed, [e["subject"] for e in told]) == ([], ["Welcome"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import email
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.tenant.dump import dump_message
+from sandbox.tenant.load import load_mail
 from sandbox.tenant.mutations import mailbox_of
 from tests.unit.sandbox.visitor import FLAGS, IMMUTABLE, RECEIVED, SENT, Visitor, message, visiting
 
@@ -282,3 +284,35 @@ async def test_a_message_given_back_shows_in_the_dump_as_it_was() -> None:
         for unavoidable in ("internetMessageHeaders", "isDeliveryReceiptRequested"):
             again.pop(unavoidable), before.pop(unavoidable)
         assert again == before
+
+
+@pytest.mark.parametrize("count", [0, 6])
+async def test_custom_headers_are_one_to_five_and_start_with_x(count: int) -> None:
+    headers = [{"name": f"X-{n}", "value": "v"} for n in range(count)]
+    async with visiting() as visitor:
+        url = f"/users/{visitor.id_of('adele')}/messages"
+        many = await visitor.ask("POST", url, app="restore", json=message(internetMessageHeaders=headers))
+        assert many.code == "InvalidInternetMessageHeaderCollection"
+        foreign = [{"name": "Received", "value": "from x"}]
+        other = await visitor.ask("POST", url, app="restore", json=message(internetMessageHeaders=foreign))
+        assert other.code == "InvalidInternetMessageHeader"
+
+
+async def test_a_folder_of_mail_files_becomes_a_mailbox(tmp_path: Path) -> None:
+    raw = b"From: a@b.example\nSubject: From a file\n\nbody\n"
+    (tmp_path / "Kunden").mkdir()
+    (tmp_path / "Kunden" / "one.eml").write_bytes(raw)
+    (tmp_path / "old.mbox").write_bytes(b"From a@b Mon Feb  3 10:00:00 2020\n" + raw + b"\nFrom a@b Mon\n" + raw)
+    (tmp_path / "note.txt").write_bytes(b"not mail")
+    async with visiting("empty") as visitor:
+        user = visitor.tenant.add_user("ann", "Ann")
+        assert load_mail(visitor.tenant, user, tmp_path).counts() | {"bytes": 0} == {
+            "messages": 3,
+            "folders": 2,
+            "bytes": 0,
+            "unreadable": 0,
+        }
+        found = (await visitor.get(f"/users/{user.id}/messages?$filter=subject eq 'From a file'"))["value"]
+        bodies = [await visitor.get(f"/users/{user.id}/messages/{m['id']}/$value") for m in found]
+        assert raw in bodies
+        assert len(bodies) == 3

@@ -118,6 +118,15 @@ async def test_many_empty_pages_end_and_a_loop_does_not() -> None:
         assert (await visitor.get(first))["@odata.nextLink"] == first
 
 
+async def test_a_message_may_go_between_being_listed_and_being_read() -> None:
+    async with visiting() as visitor:
+        url = f"/users/{visitor.id_of('adele')}/messages"
+        found = (await visitor.get(f"{url}?$filter=subject eq 'Welcome'&$select=id"))["value"][0]
+        gone = {"do": "delete_mail", "user": "adele@contoso.example", "subject": "Welcome", "how": "hard"}
+        await control(visitor, "/faults", [{"match": {"path": "value$"}, "do": "mutate", "body": [gone], "times": 1}])
+        assert (await visitor.ask("GET", f"{url}/{found['id']}/$value")).code == "ErrorItemNotFound"
+
+
 async def test_an_answer_that_is_not_json_or_has_strange_types() -> None:
     async with visiting() as visitor:
         url = f"/users/{visitor.id_of('adele')}/contacts"

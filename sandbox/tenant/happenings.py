@@ -1,0 +1,24 @@
+"""Carrying out mutations by name, whoever asks: the control door, or a fault plan in the middle of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.tenant.state import Tenant
+
+
+def all_mutations() -> dict[str, Any]:
+    from sandbox.tenant import drives, mutations  # here: both reach back to the nouns that routes are made of
+
+    return {**mutations.mutations, **drives.mutations}
+
+
+def mutate(tenant: Tenant, wanted: list[dict[str, Any]]) -> list[Any]:
+    """[{"do": name, ...arguments}], in order; the first that fails stops the rest."""
+    known, done = all_mutations(), []
+    for one in wanted:
+        arguments = {k: v for k, v in one.items() if k != "do"}
+        if one["do"] not in known:
+            raise KeyError(f"no mutation {one['do']}; there are {sorted(known)}")
+        done.append(known[one["do"]](tenant, **arguments))
+    return done
