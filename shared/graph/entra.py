@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from shared.graph.hosts import CLOUDS, cloud_of
 from shared.ports import Clock
 
 AHEAD = timedelta(minutes=5)  # a token is renewed before it ends, as a request may wait long for its turn
-RETRY_S = 60.0
+RETRY_S, TIMEOUT_S = 60.0, 30.0
 PUBLIC_LOGIN = "login.microsoftonline.com"
 _KEY = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
 PASSING = frozenset({"temporarily_unavailable", "server_error", "request_timeout"})
@@ -104,20 +105,20 @@ class EntraTokens:
         async with self._lock:
             fresh = self._good_until is not None and self._clock.now() < self._good_until
             if not fresh or self._token == stale:
-                answer = await asyncio.to_thread(self._acquire, bool(stale) and self._token == stale)
+                answer = await asyncio.to_thread(self._acquire)
                 self._token = str(answer["access_token"])
                 life = timedelta(seconds=float(answer.get("expires_in", 0)))
                 self._good_until = self._clock.now() + max(life - AHEAD, life / 2)
             return self._token
 
-    def _acquire(self, anew: bool) -> Mapping[str, Any]:
-        """Ask msal, which has a memory of its own. Verdicts are raised outside of the handlers: what they caught may
+    def _acquire(self) -> Mapping[str, Any]:
+        """Ask msal, whose own memory of tokens is not wanted here. Verdicts are raised outside of the handlers: what they caught may
         hold what must not be told."""
         verdict: Verdict
         try:
             if self._msal is None:
                 self._msal = self._signed_in()
-            elif anew:
+            else:
                 self._msal.remove_tokens_for_client()
             answer: dict[str, Any] = self._msal.acquire_token_for_client([self._app.scope])
             if "access_token" in answer:
@@ -127,7 +128,7 @@ class EntraTokens:
             raise
         except requests.exceptions.SSLError:
             verdict = Misconfigured("the login host's certificate is not trusted; check the CA file setting")
-        except (requests.exceptions.RequestException, json.JSONDecodeError) as why:
+        except (requests.exceptions.RequestException, json.JSONDecodeError, msal.exceptions.MsalError) as why:
             verdict = Unreachable(f"login: no usable answer ({type(why).__name__})", RETRY_S)
         except AzureError as why:
             verdict = NotPermitted(
@@ -141,16 +142,28 @@ class EntraTokens:
                 f"signing in is not possible with these settings ({type(why).__name__}); check tenant id, login URL "
                 "and the certificate file with its password"
             )
+        self._msal = None  # msal remembers refusals, and a certificate may be replaced
         raise verdict
 
     def _signed_in(self) -> msal.ConfidentialClientApplication:
         login = self._app.login_url.rstrip("/")
         return msal.ConfidentialClientApplication(
             self._app.client_id, client_credential=_credential(self._app.proof),
-            authority=f"{login}/{self._app.tenant}", verify=self._app.ca_file or True, timeout=30,
+            authority=f"{login}/{self._app.tenant}", http_client=_session(self._app.ca_file),
             # elsewhere the public cloud need not be reachable, and is not to be asked
             instance_discovery=None if urlsplit(login).hostname == PUBLIC_LOGIN else False,
         )  # fmt: skip
+
+
+def _session(ca_file: str) -> requests.Session:
+    session = requests.Session()
+    session.headers["Connection"] = "close"  # a token an hour is not worth an open socket
+    session.mount("https://", requests.adapters.HTTPAdapter(max_retries=1))
+    session.request = functools.partial(session.request, timeout=TIMEOUT_S)  # type: ignore[method-assign]  # has no default
+    if ca_file:
+        # REQUESTS_CA_BUNDLE in the environment would win over `verify`
+        session.verify, session.trust_env = ca_file, False
+    return session
 
 
 def _credential(proof: Proof) -> str | dict[str, Any]:

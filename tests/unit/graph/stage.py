@@ -132,15 +132,15 @@ async def _host(context: ssl.SSLContext, clock: Clock) -> AsyncIterator[Host]:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-def said(body: object = None, status: int = 200, **headers: str) -> web.Response:
+def said(body: object = None, status: int = 200, /, **headers: str) -> web.Response:
     return web.json_response({} if body is None else body, status=status, headers=_named(headers))
 
 
-def refused(status: int, code: str = "x", **headers: str) -> web.Response:
+def refused(status: int, code: str = "x", /, **headers: str) -> web.Response:
     return web.json_response({"error": {"code": code}}, status=status, headers=_named(headers))
 
 
-def plain(body: bytes, status: int = 200, **headers: str) -> web.Response:
+def plain(body: bytes, status: int = 200, /, **headers: str) -> web.Response:
     return web.Response(body=body, status=status, headers=_named(headers))
 
 

@@ -18,6 +18,7 @@ from shared.errors import Misconfigured, NotPermitted, Throttled, Unreachable
 from shared.graph.hosts import OffList
 from shared.graph.http import GraphClient, GraphSettings
 from shared.graph.steps import Reply, delete, get, patch, post, put
+from shared.ports import Scope
 from tests.unit.graph import stage
 from tests.unit.graph.stage import CANARY, DRIVE, MAIL, Clock, Stage, Tokens, cut, hung_up, led_to, plain, refused, said
 
@@ -89,7 +90,7 @@ async def test_sharepoint_throttles_pause_all_drives_of_the_tenant(on: Stage) ->
     with pytest.raises(Throttled):
         await on.client.send(get("/drives/1", units=1), DRIVE)
     with pytest.raises(Throttled):
-        await on.client.send(get("/drives/2", units=1), stage.Scope("t", "user-2~drive"))
+        await on.client.send(get("/drives/2", units=1), Scope("t", "user-2~drive"))
     assert (await on.client.send(get("/users/1"), MAIL)).ok
 
 
@@ -111,7 +112,7 @@ async def test_at_most_four_are_in_flight_for_a_mailbox(on: Stage) -> None:
     assert on.graph.most_in_flight == 4
 
 
-BREAKS = [
+BREAKS: list[web.Response | stage.Act] = [
     refused(500), refused(502), plain(b"", 503), plain(b"", 504), refused(408), plain(b"", 200),
     plain(b"<html>oops</html>", 200, Content_Type="text/html"), hung_up, cut(b'{"value": []}', 5),
     plain(b'{"value": [', 200, Content_Type="application/json"), plain(b"", 404),
@@ -122,8 +123,8 @@ BREAKS = [
 
 @pytest.mark.parametrize("number", range(len(BREAKS)))
 async def test_what_is_no_answer_is_asked_again(on: Stage, number: int) -> None:
-    on.graph.plays = [BREAKS[number], said({"value": [1]})]
-    assert (await on.client.send(get("/x"), MAIL)).values == [1]
+    on.graph.plays = [BREAKS[number], said({"value": [{"id": "1"}]})]
+    assert (await on.client.send(get("/x"), MAIL)).values == [{"id": "1"}]
     assert len(on.graph.seen) == 2
 
 
@@ -149,7 +150,13 @@ async def test_one_item_that_fails_for_ever_is_a_reply_and_a_dead_line_a_verdict
         await on.client.send(get("/x"), MAIL)
 
 
-AMBIGUOUS = [hung_up, cut(b'{"id": "1"}', 4, 201), plain(b"", 504), refused(502), refused(500)]
+AMBIGUOUS: list[web.Response | stage.Act] = [
+    hung_up,
+    cut(b'{"id": "1"}', 4, 201),
+    plain(b"", 504),
+    refused(502),
+    refused(500),
+]
 
 
 @pytest.mark.parametrize("number", range(len(AMBIGUOUS)))
@@ -334,7 +341,7 @@ async def test_no_secret_is_in_what_we_raise_log_or_count(on: Stage, caplog: pyt
     for number, (step, play) in enumerate(plays):
         on.graph.plays, on.files.plays = [play], [play]
         with pytest.raises(Exception) as caught:
-            await on.client.send(step, stage.Scope("t", f"user-{number}~mailbox"))
+            await on.client.send(step, Scope("t", f"user-{number}~mailbox"))
         error: BaseException | None = caught.value
         while error is not None:
             told.append(repr(error) + str(error))
