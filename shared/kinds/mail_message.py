@@ -162,7 +162,8 @@ def _paired(entries: Sequence[Json], found: Sequence[Piece]) -> list[tuple[Json,
             pairs |= zip(open_entries, open_pieces, strict=True)
             left = [p for p in left if not any(p is piece for piece in open_pieces)]
     rest = [i for i in range(len(entries)) if i not in pairs]
-    if len(rest) == len(left):  # an attached event or contact is no message in the MIME
+    # an attached event or contact is no message in the MIME
+    if len(rest) == len(left) and all(_is_item(entries[i]) for i in rest):
         pairs |= zip(rest, left, strict=True)
     return [(entries[i], pairs[i]) for i in sorted(pairs)]
 

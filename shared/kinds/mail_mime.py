@@ -88,7 +88,7 @@ def _is_body(leaf: Message) -> bool:
 
 def _piece(leaf: Message) -> Piece:
     content_id = str(leaf.get("Content-ID") or "").strip().strip("<>")
-    inline = leaf.get_content_disposition() == "inline"
+    inline = (leaf.get_content_disposition() or ("inline" if content_id else "")) == "inline"
     payload = leaf.get_payload()
     if leaf.get_content_type() == RFC822 and isinstance(payload, list) and payload and isinstance(payload[0], Message):
         inner = payload[0]
