@@ -34,7 +34,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     twin = None
     if mode != "create":
         twin = yield from _twin(kept, into, begun)
-    if twin and not begun and (mode == "skip" or _equal(twin, kept.record)):
+    if twin and not begun and (mode == "skip" or (yield from _equal(twin, kept.record, into))):
         return Restored("skipped", twin["id"], note="the message is in the folder")
     body, losses = as_new(kept.record, mark)
     files, missed = yield from _files(kept)
@@ -92,16 +92,31 @@ def _itself(kept: Kept, into: Into) -> Steps[Json | None]:
     return reply.json if reply.ok and reply.json.get("parentFolderId") == into.folder_id else None
 
 
-def _equal(twin: Json, record: Json) -> bool:
-    return content_of(twin) == content_of(record) and state_of(twin) == state_of(record)
+def _equal(twin: Json, record: Json, into: Into) -> Steps[bool]:
+    """A message that lacks an attachment looks like one that has them all: the names have to agree too."""
+    if content_of(twin) != content_of(record) or state_of(twin) != state_of(record):
+        return False
+    if "o365:Attachments" not in record:
+        return True
+    return _names((yield from _attachments(into, twin))) == _names(record["o365:Attachments"])
+
+
+def _names(entries: Sequence[Json]) -> Counter[str]:
+    """Of all but links to the cloud, which are never given back."""
+    own = (a for a in entries if not str(a.get("@odata.type", "")).endswith("referenceAttachment"))
+    return Counter(str(a.get("name")) for a in own)
+
+
+def _attachments(into: Into, message: Json) -> Steps[list[Json]]:
+    path = f"{into.owner.path}/messages/{segment(message['id'])}/attachments?$select=id,name"
+    return (yield from listed(path, into.owner, "mail", permission=WRITE))
 
 
 def _missing(into: Into, message: Json, files: Sequence[Attached]) -> Steps[list[Attached]]:
     """What an earlier attempt did not get to."""
     if not files:
         return []
-    path = f"{into.owner.path}/messages/{segment(message['id'])}/attachments?$select=id,name"
-    there = Counter(a.get("name") for a in (yield from listed(path, into.owner, "mail", permission=WRITE)))
+    there = _names((yield from _attachments(into, message)))
     missing = []
     for file in files:
         if there[file.name]:

@@ -182,6 +182,15 @@ def test_replacing_leaves_an_equal_message_alone():
     assert (restored.outcome, len(asked)) == ("skipped", 2)
 
 
+def test_replacing_replaces_a_message_that_lacks_an_attachment():
+    lacking = ok({"value": [{"id": "a1", "name": "pic.png"}]})
+    there = ok({"value": [{**attached(), "id": "AAold"}]})
+    mime = mime_with_attachments()
+    replies = [NONE, there, lacking, Reply(200, mime), CREATED, ok(None, 204)]
+    restored, _ = give(attached(), *replies, mode="replace", mime=mime)
+    assert restored.outcome == "replaced"
+
+
 def test_replacing_goes_on_where_an_earlier_attempt_died():
     old = {**MESSAGE, "id": "AAold", "subject": "Offer, changed"}
     both = ok({"value": [{**MESSAGE, "id": "AAbegun"}, old]})
