@@ -112,7 +112,7 @@ class EntraTokens:
             return self._token
 
     def _acquire(self) -> Mapping[str, Any]:
-        """Ask msal, whose own memory of tokens is not wanted here. Verdicts are raised outside of the handlers: what they caught may
+        """Ask msal, past its own memory. Verdicts are raised outside of the handlers: what those caught may
         hold what must not be told."""
         verdict: Verdict
         try:
