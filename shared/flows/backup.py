@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.catalog.nouns import LaneRow, RunRow
-from shared.errors import NeedsPerson, NotPermitted, OwnerMissing
+from shared.catalog.nouns import LaneRow, RunRow, RunState
+from shared.errors import NotPermitted, OwnerMissing
 from shared.flows import lanes
 from shared.flows.crawl import Crawl
 from shared.flows.house import House, scope
@@ -51,9 +51,9 @@ async def _crawl(house: House, run: RunRow, walk: Walk, heartbeat: _Heartbeat) -
         except (OwnerMissing, NotPermitted) as why:
             # A state of the owner, never a deletion: what we hold stays, and the reason is told.
             problems.append(f"{kind.name}: {why}")
-            blocked = blocked or isinstance(why, NeedsPerson)
+            blocked = True
             accounts[kind.name] = await crawl.account()
-    state = "blocked" if blocked else "partial" if problems else "done"
+    state: RunState = "blocked" if blocked else "partial" if problems else "done"
     await _tell_owner(house, owner, run.lane.name, problems if blocked else [])
     total = sum(accounts.values(), Account())
     return replace(run, state=state, account=total, kinds=accounts, problems=tuple(problems))

@@ -6,6 +6,7 @@ a ticket that is delivered twice, or dies anywhere, ends as if nothing had happe
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -196,10 +197,11 @@ class _KindWork:
                 return
 
     async def _enter(self, frame: Frame, version: Version) -> Frame:
-        kept = Kept(version, await self.view.house.vault.record(version))
         if frame.into.path == NOWHERE:
             into = frame.into
         else:
+            version = await self.view.whole(version)
+            kept = Kept(version, await self.view.house.vault.record(version))
             into = await self._into(self.kind.folder(kept, frame.into, mark=mark(self.work.row.restore, version)))
         return down(frame, version, into, self.view.opened_by(version))
 
@@ -252,7 +254,8 @@ class _KindWork:
             open_ = [i for i, r in enumerate(results) if isinstance(r, TryLater)]
             if not open_:
                 break
-            tried = await self.walk.play_all([await self._act(versions[i], into) for i in open_])
+            acts = await asyncio.gather(*(self._act(versions[i], into) for i in open_))
+            tried = await self.walk.play_all(acts)
             if late := outage(tried):
                 raise late
             for i, result in zip(open_, tried, strict=True):
@@ -261,6 +264,7 @@ class _KindWork:
 
     async def _act(self, version: Version, into: Into) -> Steps[Restored]:
         try:
+            version = await self.view.whole(version)
             kept = Kept(version, await self.view.house.vault.record(version))
         except Damaged as why:
             return _failed(why)
@@ -279,8 +283,9 @@ class _KindWork:
 
 def _failed(why: Verdict) -> Steps[Restored]:
     """An act for an item that can't be read from the vault: the others go on (fault: partly damaged backup)."""
-    return Restored("failed", note=f"the kept copy is damaged: {why}")
-    yield  # makes this a generator
+    outcome = Restored("failed", note=f"the kept copy is damaged: {why}")
+    yield from ()
+    return outcome
 
 
 def _outcome(result: Restored | Exception) -> Restored:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from shared.catalog import keys
+from shared.catalog.nouns import Known
 from shared.errors import FormatUnknown
 from shared.flows.house import House
 from shared.kinds.kind import Into, Kind
@@ -79,11 +81,8 @@ class View:
         return View(house, kind, {s.feed.id: s for s in states}, at)
 
     def feed(self, feed_id: str) -> Feed | None:
-        """A feed that held something at the moment."""
         state = self.states.get(feed_id)
-        if state is None or (state.closed and state.taken_at is not None and state.taken_at <= self.at):
-            return None
-        return state.feed
+        return state.feed if state else None
 
     def roots(self) -> list[Feed]:
         """The feeds whose items lie at the top: those that no kept folder opens."""
@@ -91,17 +90,29 @@ class View:
         return [feed for feed_id in ids if (feed := self.feed(feed_id))]
 
     async def children(self, frame: Frame) -> list[Version]:
-        """The next children of a folder, after `frame.after`."""
+        """The next children of a folder, after `frame.after`. They may come without parts: see `whole`."""
         feed = self.feed(frame.feed_id)
         if feed is None:
             return []
         folder = None if frame.opens else frame.folder
-        versions, _ = await self.house.catalog.listing(feed, folder, self.at, after=frame.after, limit=LISTED_AT_ONCE)
+        after = keys.tag(frame.after) if frame.after else ""
+        versions, _ = await self.house.catalog.listing(feed, folder, self.at, after=after, limit=LISTED_AT_ONCE)
         return versions
 
+    async def whole(self, version: Version) -> Version:
+        """The version with its parts, which a folder's listing leaves out."""
+        if version.parts or version.state not in ("kept", "skipped"):
+            return version
+        feed = self.states[version.feed_id].feed
+        return await self.house.catalog.version(feed, version.item_id, version.seq) or version
+
     async def at_moment(self, feed_id: str, item_id: str) -> Version | None:
+        """An item's state at the moment; what was owed then shows the bytes kept before, if there were any."""
         feed = self.feed(feed_id)
-        return await self.house.catalog.version_at(feed, item_id, self.at) if feed else None
+        if feed is None:
+            return None
+        history = [v for v in await self.house.catalog.history(feed, item_id) if v.taken_at <= self.at]
+        return next((v for v in history if v.state != "owed"), history[0] if history else None)
 
     async def anywhere(self, item_id: str) -> Version | None:
         """An item by its id alone: from the feed that held it at the moment."""
@@ -143,11 +154,20 @@ async def changed_since(view: View, versions: Sequence[Version]) -> list[Version
             latest = known.get(version.item_id)
             here = latest.here if latest else None
             if state.closed or here is None or here.state == "gone":
-                moved = latest is not None and latest.elsewhere
-                out += [] if moved else [version]
+                out += [] if await _elsewhere(view, latest, feed_id) else [version]
             elif here.seq != version.seq:
                 out.append(version)
     return out
+
+
+async def _elsewhere(view: View, known: Known | None, feed_id: str) -> bool:
+    """Whether another feed of the space holds the item now: then it was moved, not deleted."""
+    kept = known.kept if known else None
+    state = view.states.get(kept.feed_id) if kept and kept.feed_id != feed_id else None
+    if kept is None or state is None or state.closed:
+        return False
+    there = (await view.house.catalog.latest(state.feed, [kept.item_id], moved=False)).get(kept.item_id)
+    return bool(there and there.here and there.here.state != "gone")
 
 
 def down(frame: Frame, version: Version, into: Into, opens: str) -> Frame:

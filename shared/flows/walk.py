@@ -112,7 +112,10 @@ class Walk:
             case Fetch():
                 return await self._fetch(step)
             case Upload():
-                return await self._graph.upload(step, self._scope, self._house.self._pieces(step.source))
+                try:
+                    return await self._graph.upload(step, self._scope, self._pieces(step.source))
+                except Refused as why:  # the session is gone: the kind starts over
+                    return why.reply
             case Together():
                 return Reply(200, parts=tuple(await self._graph.send_all(step.steps, self._scope)))
             case Read():

@@ -31,6 +31,7 @@ class Contacts(Kind):
     title: ClassVar[str] = "Contacts"
     owner_types: ClassVar[frozenset[OwnerType]] = frozenset({"user"})
     lane: ClassVar[str] = "mailbox"
+    tree: ClassVar[str | None] = ROOT_FEED
     exclusive_lane: ClassVar[bool] = True
     read_permissions: ClassVar[tuple[str, ...]] = ("Contacts.Read",)
     write_permissions: ClassVar[tuple[str, ...]] = ("Contacts.ReadWrite",)

@@ -1,0 +1,358 @@
+"""A house on memory twins and an in-process simulated tenant, and the loop that delivers its tickets.
+
+`Worlds` is what survives a crash: the stores, the queues and the tenant. A `House` is one process over them: it is
+made anew after each crash. `Probe` counts every effect that leaves the process and can end the process at one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import heapq
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sandbox.tenant.oauth import mint
+from sandbox.tenant.seed import app_named, make_tenant
+from sandbox.tenant.server import Running, running_tenant
+from sandbox.tenant.state import Options, Tenant
+from shared.catalog.catalog import Catalog
+from shared.catalog.memory import MemoryRows
+from shared.flows import backup, items, plan, restore, settle
+from shared.flows.house import House, Limits, Policy
+from shared.graph.http import AiohttpWire, GraphClient, GraphSettings
+from shared.graph.line import Ask, Stream
+from shared.kinds import KINDS
+from shared.ports import Message, Row
+from shared.vault.memory import MemoryBlobs
+from shared.vault.vault import Vault
+from shared.work import tickets
+
+T = TypeVar("T")
+MAX_DEQUEUE = 5
+
+
+class VirtualClock:
+    """Time that moves when it is told to, when somebody sleeps, and a little with every look at it."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        self._now += timedelta(milliseconds=1)
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+class Dead(BaseException):
+    """The process was killed. Not an Exception: nobody in it may catch it."""
+
+
+@dataclass(slots=True)
+class Probe:
+    """Sees every effect on the outside. At effect number `die_at` it ends the process, before or after the effect."""
+
+    die_at: int = 0
+    mode: str = "before"  # before | after | torn
+    count: int = 0
+    dead: bool = False
+    trace: list[str] = field(default_factory=list)
+
+    async def effect(self, name: str, act: Callable[[], Awaitable[T]]) -> T:
+        self.begin(name)
+        result = await act()
+        self.end()
+        return result
+
+    def begin(self, name: str) -> int:
+        """The number of this effect; Dead when the process ends before it."""
+        if self.dead:
+            raise Dead
+        self.count += 1
+        self.trace.append(name)
+        if self.count == self.die_at and self.mode == "before":
+            self.dead = True
+            raise Dead
+        return self.count
+
+    def end(self, number: int | None = None) -> None:
+        if self.dead or (number or self.count) == self.die_at and self.mode == "after":
+            self.dead = True
+            raise Dead
+
+
+class ProbedBlobs:
+    def __init__(self, blobs: MemoryBlobs, probe: Probe) -> None:
+        self._blobs, self._probe = blobs, probe
+
+    async def create(self, name: str, data: bytes) -> bool:
+        return await self._probe.effect(f"blob create {name.split('/')[0]}", lambda: self._blobs.create(name, data))
+
+    async def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        return await self._probe.effect("blob read", lambda: self._blobs.read(name, offset, length))
+
+    async def size(self, name: str) -> int | None:
+        return await self._probe.effect("blob size", lambda: self._blobs.size(name))
+
+    async def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
+        self._probe.begin("blob list")
+        async for found in self._blobs.list(prefix):
+            yield found
+
+
+class ProbedRows:
+    def __init__(self, rows: MemoryRows, probe: Probe) -> None:
+        self._rows, self._probe = rows, probe
+
+    async def get(self, table: str, partition: str, row: str) -> Row | None:
+        return await self._probe.effect(f"row get {table}", lambda: self._rows.get(table, partition, row))
+
+    async def insert(self, table: str, row: Row) -> bool:
+        return await self._probe.effect(f"row insert {table}", lambda: self._rows.insert(table, row))
+
+    async def replace(self, table: str, row: Row, etag: str) -> str:
+        return await self._probe.effect(f"row replace {table}", lambda: self._rows.replace(table, row, etag))
+
+    async def upsert(self, table: str, rows: Sequence[Row]) -> None:
+        await self._probe.effect(f"row upsert {table}", lambda: self._rows.upsert(table, rows))
+
+    async def delete(self, table: str, partition: str, row: str) -> None:
+        await self._probe.effect(f"row delete {table}", lambda: self._rows.delete(table, partition, row))
+
+    async def page(
+        self, table: str, partition: str, low: str, high: str, *, limit: int = 1000, where: str = ""
+    ) -> list[Row]:
+        return await self._probe.effect(
+            f"row page {table}", lambda: self._rows.page(table, partition, low, high, limit=limit, where=where)
+        )
+
+
+class ProbedWire:
+    """The Graph client's wire: an effect is a request that reaches the tenant; torn: half of its answer's body."""
+
+    def __init__(self, wire: AiohttpWire, probe: Probe) -> None:
+        self._wire, self._probe = wire, probe
+
+    async def start(self) -> None:
+        """Shared by all processes of a rig."""
+
+    async def stop(self) -> None:
+        """Shared by all processes of a rig."""
+
+    @contextlib.asynccontextmanager
+    async def open(self, ask: Ask, token: str) -> AsyncIterator[Stream]:
+        number = self._probe.begin(f"graph {ask.name}")
+        async with self._wire.open(ask, token) as stream:
+            self._probe.end(number)
+            torn = number == self._probe.die_at and self._probe.mode == "torn"
+            yield _Torn(stream, self._probe) if torn else stream
+
+
+class _Torn:
+    def __init__(self, stream: Stream, probe: Probe) -> None:
+        self._stream, self._probe, self._blocks = stream, probe, 0
+        self.status, self.headers = stream.status, stream.headers
+
+    async def read(self, most: int) -> bytes:
+        self._blocks += 1
+        data = await self._stream.read(most)
+        if self._blocks > 1 or not data:
+            self._probe.dead = True
+            raise Dead
+        return data[: len(data) // 2 + 1]
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    due: datetime
+    number: int
+    queue: str = field(compare=False)
+    message: Message = field(compare=False)
+
+
+class Queues:
+    """The queues: messages become visible at their time, in the order of it."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.waiting: list[_Waiting] = []
+        self.poison: list[tuple[str, Message]] = []
+        self._numbers = itertools.count(1)
+
+    async def send(self, queue: str, text: str, delay_s: float = 0) -> None:
+        number = next(self._numbers)
+        self.put(queue, Message(f"m{number}", text), delay_s)
+
+    def put(self, queue: str, message: Message, delay_s: float = 0) -> None:
+        due = self.clock.now() + timedelta(seconds=delay_s)
+        heapq.heappush(self.waiting, _Waiting(due, next(self._numbers), queue, message))
+
+    def take(self) -> _Waiting | None:
+        if not self.waiting:
+            return None
+        first = heapq.heappop(self.waiting)
+        if first.due > self.clock.now():
+            self.clock.advance((first.due - self.clock.now()).total_seconds())
+        return first
+
+
+class ProbedQueue:
+    def __init__(self, queues: Queues, probe: Probe) -> None:
+        self._queues, self._probe = queues, probe
+
+    async def send(self, queue: str, text: str, delay_s: float = 0) -> None:
+        await self._probe.effect(f"queue send {queue}", lambda: self._queues.send(queue, text, delay_s))
+
+
+class Token:
+    def __init__(self, running: Running, app: str) -> None:
+        app_ = app_named(running.tenant, app)
+        self._token = mint(running.tenant, app_, "https://graph.microsoft.com", sorted(app_.roles))
+
+    async def token(self, stale: str = "") -> str:
+        return self._token
+
+
+@dataclass(slots=True)
+class Worlds:
+    """What survives a crash."""
+
+    running: Running
+    wire: AiohttpWire
+    tokens: dict[str, Token]
+    clock: VirtualClock
+    blobs: MemoryBlobs
+    rows: MemoryRows
+    queues: Queues
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.running.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The worlds at a moment, to begin from again and again."""
+
+    tenant: Tenant
+    blobs: dict[str, bytes]
+    rows: MemoryRows
+    waiting: list[_Waiting]
+    now: datetime
+
+
+def save(worlds: Worlds) -> Saved:
+    tenant = copy.copy(worlds.tenant)
+    tenant.__dict__ = _copied(worlds.tenant, worlds.tenant)
+    return Saved(
+        tenant, dict(worlds.blobs.blobs), copy.deepcopy(worlds.rows), list(worlds.queues.waiting), worlds.clock._now
+    )
+
+
+def load(worlds: Worlds, saved: Saved) -> None:
+    doors, wall = worlds.tenant.doors, worlds.tenant.wall
+    worlds.tenant.__dict__ = _copied(saved.tenant, worlds.tenant) | {"doors": doors, "wall": wall}
+    worlds.blobs.blobs = dict(saved.blobs)
+    worlds.rows = copy.deepcopy(saved.rows)
+    worlds.queues.waiting = list(saved.waiting)
+    worlds.queues.poison = []
+    worlds.clock._now = saved.now
+
+
+def _copied(source: Tenant, owner: Tenant) -> dict[str, Any]:
+    """The tenant's state, with references to the tenant itself leading to `owner`."""
+    kept = {"wall", "doors", "options"}
+    memo: dict[int, Any] = {id(source): owner}
+    return {k: v if k in kept else copy.deepcopy(v, memo) for k, v in source.__dict__.items()}
+
+
+@asynccontextmanager
+async def worlds(seed: str = "small", options: Options | None = None, traffic: Path | None = None) -> AsyncIterator[Worlds]:
+    """A simulated tenant and empty stores."""
+    clock = VirtualClock()
+    tenant = make_tenant(seed, options or Options(latency_s=0))
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(running_tenant(tenant, traffic=traffic))
+        tenant.wall = lambda: clock._now.timestamp()
+        tokens = {app: Token(running, app) for app in ("backup", "restore")}
+        wire = AiohttpWire(graph_settings(running))
+        await wire.start()
+        stack.push_async_callback(wire.stop)
+        yield Worlds(running, wire, tokens, clock, MemoryBlobs(), MemoryRows(), Queues(clock))
+
+
+def graph_settings(running: Running) -> GraphSettings:
+    doors = running.doors
+    hosts = tuple(url.split("//")[1] for url in (doors.download, doors.upload))
+    return GraphSettings(f"{doors.graph}/v1.0", ca_file=str(running.ca_file), extra_hosts=hosts)
+
+
+def process(
+    worlds: Worlds, probe: Probe | None = None, limits: Limits | None = None, policy: Policy | None = None, **sizes: int
+) -> House:
+    """A new process over the worlds."""
+    probe = probe or Probe()
+    clients: dict[str, GraphClient] = {}
+
+    async def graph(identity: str) -> GraphClient:
+        if identity not in clients:
+            client = GraphClient(graph_settings(worlds.running), worlds.tokens[identity], worlds.clock, None, lambda: 0.5)
+            client._wire = client._line._wire = ProbedWire(worlds.wire, probe)  # type: ignore[assignment]
+            clients[identity] = client
+        return clients[identity]
+
+    tenant = worlds.tenant.id
+    vault = Vault(ProbedBlobs(worlds.blobs, probe), tenant, **sizes)
+    catalog = Catalog(ProbedRows(worlds.rows, probe), vault.read_page)
+    queue = ProbedQueue(worlds.queues, probe)
+    return House(tenant, worlds.clock, vault, catalog, queue, graph, KINDS, policy or Policy(), limits or Limits())
+
+
+async def deliver(worlds: Worlds, house: House, waiting: _Waiting) -> None:
+    """One delivery of one message, as a door does it. Raises what the door would raise."""
+    message, queue = waiting.message, waiting.queue
+    async with settle.settling(message, queue, house):
+        match queue:
+            case tickets.PLAN:
+                await plan.serve(tickets.read(message.text, tickets.PlanTicket), house)
+            case tickets.BACKUP:
+                await backup.serve(tickets.read(message.text, tickets.LaneTicket), house)
+            case tickets.ITEM:
+                await items.serve(tickets.read(message.text, tickets.ItemTicket), house)
+            case tickets.RESTORE:
+                await restore.serve(tickets.read(message.text, tickets.RestoreTicket), house)
+
+
+async def drain(worlds: Worlds, house: House, again: Callable[[], House] | None = None) -> int:
+    """Deliver until the queues are empty; a message whose process died comes again, to a new process. Deaths."""
+    deaths = 0
+    while waiting := worlds.queues.take():
+        try:
+            await deliver(worlds, house, waiting)
+        except BaseException as why:
+            if not died(why):
+                raise
+            deaths += 1
+            house = again() if again else process(worlds)
+            message = waiting.message
+            again_message = Message(message.id, message.text, message.dequeue_count + 1)
+            worlds.queues.put(waiting.queue, again_message, delay_s=600)
+    return deaths
+
+
+def died(why: BaseException) -> bool:
+    if isinstance(why, BaseExceptionGroup):
+        return any(died(inner) for inner in why.exceptions)
+    return isinstance(why, Dead)
