@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.graph.steps import Fetch, Reply, Step, Together, Upload
+from shared.graph.steps import Reply, Step
 from shared.model import Json
 
 MOST_PARTS = 20  # Graph docs: json-batching
@@ -18,8 +18,7 @@ READS_TWICE = frozenset({429, 503, 509, 408, 500, 502, 504, 401})  # such a part
 
 def fits(step: Step) -> bool:
     """Whether a step may ride in an envelope: small, relative, and harmless when it is sent twice."""
-    plain = not isinstance(step, Fetch | Upload | Together)
-    return plain and step.batchable and step.reads and step.path.startswith("/")
+    return type(step) is Step and step.batchable and step.reads and step.path.startswith("/")
 
 
 def envelopes(steps: Iterable[tuple[int, Step]], most: int = MOST_PARTS) -> list[dict[int, Step]]:

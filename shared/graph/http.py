@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import aiohttp
 from yarl import URL
 
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, Unreachable, Verdict
 from shared.graph import batch
 from shared.graph.budget import Budget
 from shared.graph.download import Download
@@ -29,6 +29,8 @@ from shared.graph.upload import send_pieces
 from shared.ports import Clock, Pieces, Scope
 
 T = TypeVar("T")
+Outcome = Reply | Verdict
+NO_ANSWER = b'{"error":{"code":"noUsableAnswer"}}'
 NATIVE = ("/$value", "/content", "/contentStream", "/$count")  # paths whose answer is no JSON
 
 
@@ -72,16 +74,23 @@ class GraphClient:
         return await self._line.ask(self._ask(step), scope)
 
     async def send_all(self, steps: Sequence[Step], scope: Scope) -> list[Reply]:
-        riders = [(number, step) for number, step in enumerate(steps) if batch.fits(step)]
+        """A step that cannot be sent or gets no answer while others do is answered with a 502 of ours: it costs its
+        item, and a throttle or a refused token concerns all."""
+        found: dict[int, Outcome] = {}
+        for number, step in enumerate(steps):
+            try:
+                self._ask(step)
+            except Misconfigured as why:
+                found[number] = why
+        left = {number: step for number, step in enumerate(steps) if number not in found}
+        riders = [(number, step) for number, step in left.items() if batch.fits(step)]
         groups = batch.envelopes(riders, scope.at_once if is_mailbox(scope) else batch.MOST_PARTS)
         groups = [group for group in groups if len(group) > 1]
         grouped = {number for group in groups for number in group}
-        alone = [number for number in range(len(steps)) if number not in grouped]
-        answered = await _all_of(
-            [self._envelope(group, scope) for group in groups] + [self._each({n: steps[n]}, scope) for n in alone]
-        )
-        replies = {number: reply for some in answered for number, reply in some.items()}
-        return [replies[number] for number in range(len(steps))]
+        alone = {number: step for number, step in left.items() if number not in grouped}
+        for some in await _all_of([self._envelope(group, scope) for group in groups] + [self._each(alone, scope)]):
+            found |= some
+        return _lined_up([found[number] for number in range(len(steps))])
 
     def download(self, step: Fetch, scope: Scope, offset: int = 0) -> AsyncIterator[bytes]:
         return Download(self._line, self._hosts, self._ask(step), step, scope).blocks(offset)
@@ -89,10 +98,8 @@ class GraphClient:
     async def upload(self, step: Upload, scope: Scope, pieces: Pieces) -> Reply:
         return await send_pieces(self._line, self._hosts, step, scope, pieces)
 
-    async def _envelope(self, steps: Mapping[int, Step], scope: Scope) -> dict[int, Reply]:
+    async def _envelope(self, steps: Mapping[int, Step], scope: Scope) -> dict[int, Outcome]:
         """One $batch; parts that were refused for now or left out are sent again, each on its own."""
-        for step in steps.values():
-            self._hosts.graph_url(step.path)  # a path that may not be sent alone may not ride either
         units = sum(step.units for step in steps.values())
         ask = Ask(
             "POST", self._hosts.graph_url("/$batch"), "/$batch", {"Content-Type": "application/json"},
@@ -107,12 +114,17 @@ class GraphClient:
             trouble = diagnose(part, self._line.clock.now())
             if trouble and trouble.kind == "throttled":
                 await self._line.pause(trouble, ask, scope, self._line.patience())
-        kept = {number: part for number, part in found.items() if batch.settled(part)}
+        kept: dict[int, Outcome] = {number: part for number, part in found.items() if batch.settled(part)}
         return kept | await self._each({n: step for n, step in steps.items() if n not in kept}, scope)
 
-    async def _each(self, steps: Mapping[int, Step], scope: Scope) -> dict[int, Reply]:
-        replies = await _all_of([self.send(step, scope) for step in steps.values()])
-        return dict(zip(steps, replies, strict=True))
+    async def _each(self, steps: Mapping[int, Step], scope: Scope) -> dict[int, Outcome]:
+        async def one(step: Step) -> Outcome:
+            try:
+                return await self.send(step, scope)
+            except Unreachable as why:
+                return why
+
+        return dict(zip(steps, await _all_of([one(step) for step in steps.values()]), strict=True))
 
     def _ask(self, step: Step) -> Ask:
         """A step as a request. Reads go to Graph alone; writes may go to a signed URL, without our token."""
@@ -133,6 +145,14 @@ class GraphClient:
             again=step.method != "POST", json=not native, empty=step.method != "GET", units=step.units,
             sharepoint=step.units > 0,
         )  # fmt: skip
+
+
+def _lined_up(found: Sequence[Outcome]) -> list[Reply]:
+    """Verdicts among replies become replies, so that one bad item never sinks its page; nothing but verdicts is one."""
+    verdicts = [outcome for outcome in found if isinstance(outcome, Verdict)]
+    if verdicts and len(verdicts) == len(found):
+        raise verdicts[0]
+    return [Reply(502, NO_ANSWER) if isinstance(outcome, Verdict) else outcome for outcome in found]
 
 
 async def _all_of(acts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

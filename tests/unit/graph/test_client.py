@@ -328,6 +328,20 @@ async def test_one_verdict_comes_out_of_many_requests(on: Stage) -> None:
         await on.client.send_all([get(f"/{n}", batchable=False) for n in range(6)], MAIL)
 
 
+async def test_one_bad_step_costs_itself_and_nothing_but_bad_ones_is_a_verdict(on: Stage) -> None:
+    async def act(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("$batch"):
+            return refused(400)
+        return await hung_up(request) if request.path.endswith("/bad") else said({"fine": True})
+
+    on.graph.always = act
+    replies = await on.client.send_all([get("/good"), get("/bad"), get("/../up"), get("https://evil.example/")], MAIL)
+    assert [(reply.status, reply.code) for reply in replies] == [(200, "")] + [(502, "noUsableAnswer")] * 3
+    assert all(seen.target != "/up" for seen in on.graph.seen)
+    with pytest.raises(Unreachable):
+        await on.client.send_all([get("/bad"), get("/x/bad")], MAIL)
+
+
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
 
