@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 
-from shared.errors import CursorExpired
+from shared.errors import CursorExpired, Unreachable
 from shared.graph.steps import Fetch, Reply, Steps, get, read, segment, together
 from shared.kinds.kind import common
 from shared.kinds.mailbox import completed, digest, latest, link, prefer, rest, untrackable, vanished, well
@@ -45,6 +45,10 @@ ATTACHMENT = "id,name,contentType,size,isInline,lastModifiedDateTime"
 PAGE_SIZES = (100, 10, 1)  # bodies come with the page: hundreds of them time out; one may be broken
 LISTED = "list:"  # a cursor without delta: the link of a plain listing, or nothing when that is at its end
 
+STEPPED = "step:"  # a cursor: "step:<how many are behind us>:<how many of the last ones could not be listed>"
+UNLISTED = "unlisted:"  # an item id made of the place where a message must be that no listing shows
+MOST_UNLISTED = 20  # in a row: then it is the service that is broken
+
 # the item can't be read, now or later (known from migrated and damaged mailboxes)
 UNREADABLE = (
     "ErrorInvalidRecipients", "ErrorCorruptData", "ErrorContentConversionFailed", "ErrorMimeContentInvalid",
@@ -53,9 +57,12 @@ UNREADABLE = (
 
 
 def changes(feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
-    """One page. The cursor is the service's link, or `list:` and a link where the service refuses delta."""
+    """One page. The cursor is the service's link; `list:` and a link where the service refuses delta; `step:` and a
+    place in the folder where one message breaks whatever lists it."""
     if cursor == LISTED:
         raise CursorExpired(f"{_name(feed)}: no delta the last time; the folder is listed in full again")
+    if cursor and cursor.startswith(STEPPED):
+        return (yield from _stepping(feed, *map(int, cursor.removeprefix(STEPPED).split(":"))))
     plain = (cursor or "").startswith(LISTED)
     reply = yield from _page((cursor or _start(feed, "/delta", SELECT)).removeprefix(LISTED))
     if untrackable(reply) and not plain:
@@ -66,6 +73,8 @@ def changes(feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
     if _poisoned(reply):
         # one item breaks even a page of its own: list anew what can't break; items are then read one by one
         reply = yield from _page(_start(feed, "" if plain else "/delta", LEAN))
+    if _poisoned(reply):
+        return (yield from _stepping(feed, 0, 0))
     body = well(reply, feed.owner, f"mail folder {feed.id}", permission=READ, opened=True).json
     url, last = link(body)
     entries = yield from completed(latest(body["value"]), feed.owner, path="messages", select=SELECT, sign="body")
@@ -73,6 +82,9 @@ def changes(feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
 
 
 def reread(feed: Feed, item_id: str) -> Steps[Seen | None]:
+    if item_id.startswith(UNLISTED):
+        reply = yield get(_place(feed, int(item_id.removeprefix(UNLISTED)), 1), headers=prefer(1))
+        return _unlisted(feed, item_id) if _poisoned(reply) else None  # a listing shows it again, or it is gone
     reply = yield get(f"{_message(feed, item_id)}?$select={SELECT}", headers=prefer())
     if vanished(reply):
         return None
@@ -83,6 +95,8 @@ def reread(feed: Feed, item_id: str) -> Steps[Seen | None]:
 
 def capture(feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
     """The record with the list of its attachments, and the MIME, which holds their bytes."""
+    if seen.item_id.startswith(UNLISTED):
+        return Lost("a message that breaks every listing it is in; the others of its folder are kept")
     record, notes = dict(seen.record), list[str]()
     if "body" not in record:
         notes.append("its properties can't be read; only the MIME and what the listing told are kept")
@@ -142,6 +156,33 @@ def _page(url: str) -> Steps[Reply]:
         if not _poisoned(reply):
             break
     return reply
+
+
+def _stepping(feed: Feed, behind: int, failed: int) -> Steps[Listing]:
+    """A page from a place on, oldest first, so that what arrives meanwhile comes last. A place that can't be listed is
+    stepped over and told as an item of its own, to be owed. The next run begins anew."""
+    for size in PAGE_SIZES:
+        reply = yield get(_place(feed, behind, size), headers=prefer(size), batchable=False)
+        if not _poisoned(reply):
+            break
+    if _poisoned(reply):
+        if failed + 1 >= MOST_UNLISTED:
+            raise Unreachable(f"{_name(feed)}: Graph answers {reply.status} {reply.code} to every listing")
+        there = _unlisted(feed, f"{UNLISTED}{behind}")
+        return Listing((there,), f"{STEPPED}{behind + 1}:{failed + 1}", last=False)
+    body = well(reply, feed.owner, f"mail folder {feed.id}", permission=READ, opened=True).json
+    entries = yield from completed(latest(body["value"]), feed.owner, path="messages", select=SELECT, sign="body")
+    last = "@odata.nextLink" not in body
+    cursor = LISTED if last else f"{STEPPED}{behind + len(body['value'])}:0"
+    return Listing(tuple(_seen(feed, e) for e in entries), cursor, last)
+
+
+def _place(feed: Feed, behind: int, size: int) -> str:
+    return f"{feed.path}/messages?$select={LEAN}&$orderby=receivedDateTime&$top={size}&$skip={behind}"
+
+
+def _unlisted(feed: Feed, item_id: str) -> Seen:
+    return Seen(item_id, {"id": item_id}, "unlisted", folder=feed.id, name="(a message that can't be listed)")
 
 
 def _poisoned(reply: Reply) -> bool:

@@ -130,6 +130,32 @@ def test_an_item_that_breaks_a_page_of_its_own_is_listed_without_its_content():
     assert listing.changes[0].item_id == "AAkm1"
 
 
+def test_a_message_that_breaks_every_listing_is_stepped_over_and_owed():
+    broken = error(500, "InternalServerError")
+    first, asked = play(Mail().changes(INBOX, None), *[broken] * 9)
+    assert asked[6].path.endswith("&$orderby=receivedDateTime&$top=100&$skip=0")
+    assert (first.cursor, first.last) == ("step:1:1", False)
+    taken, _ = play(Mail().capture(INBOX, first.changes[0], None))  # type: ignore[arg-type]  # it is Seen
+    assert isinstance(taken, Lost)
+    rest, asked = play(Mail().changes(INBOX, first.cursor), ok({"value": [MESSAGE]}))
+    assert asked[0].path.endswith("&$skip=1")
+    assert (rest.changes[0].item_id, rest.last) == ("AAkm1", True)
+    with pytest.raises(CursorExpired):
+        play(Mail().changes(INBOX, rest.cursor))
+
+
+def test_a_message_that_can_be_listed_again_is_no_longer_owed():
+    still, _ = play(Mail().refresh(INBOX, "unlisted:4"), error(500, "InternalServerError"))
+    again, asked = play(Mail().refresh(INBOX, "unlisted:4"), ok({"value": [MESSAGE]}))
+    assert (still is not None, again) == (True, None)
+    assert asked[0].path.endswith("&$top=1&$skip=4")
+
+
+def test_a_service_that_lists_nothing_at_all_is_not_stepped_through():
+    with pytest.raises(Unreachable):
+        play(Mail().changes(INBOX, "step:40:19"), *[error(500, "InternalServerError")] * 3)
+
+
 def test_a_message_is_taken_with_its_mime():
     taken, asked = take(MESSAGE, Reply(200, MIME))
     assert isinstance(asked[0], Fetch)
