@@ -60,9 +60,20 @@ def _filterable(name: str) -> bool:
     return head in PROPERTIES or head in ("id", "singleValueExtendedProperties")
 
 
-def _entity(mailbox: Mailbox, message: Message) -> Json:
-    tags = [{"id": k, "value": v} for k, v in tags_of(message).items()]
-    return {**full(mailbox, message, immutable=False), "singleValueExtendedProperties": tags}
+class _Entity(dict[str, Any]):
+    """A message for $filter and $orderby: what is costly to work out is worked out when it is asked for."""
+
+    def __init__(self, mailbox: Mailbox, message: Message) -> None:
+        super().__init__(parentFolderId=message.folder, changeKey=message.change_key, **message.props)
+        self.mailbox, self.message = mailbox, message
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name == "singleValueExtendedProperties":
+            return [{"id": k, "value": v} for k, v in tags_of(self.message).items()]
+        if name not in self and not name.startswith("@"):
+            for known, value in full(self.mailbox, self.message, immutable=False).items():
+                self.setdefault(known, value)
+        return super().get(name, default)
 
 
 def _listed(call: Call, mailbox: Mailbox, messages: list[Message]) -> Answer:
@@ -74,8 +85,8 @@ def _listed(call: Call, mailbox: Mailbox, messages: list[Message]) -> Answer:
         found = sorted(messages, key=lambda m: str(m.props.get("receivedDateTime")), reverse=True)
     else:
         test = read_filter(text, _filterable) if text else lambda entity: True
-        entities = [{**_entity(mailbox, m), "@key": m.key} for m in messages]
-        found = [mailbox.messages[e["@key"]] for e in ordered([e for e in entities if test(e)], keys)]
+        entities = [e for m in messages if test(e := _Entity(mailbox, m))]
+        found = [e.message for e in ordered(entities, keys)]
 
     def show(message: Message) -> Json:
         check_readable(message, "list")
@@ -118,7 +129,7 @@ async def delta_messages(call: Call, user: str, folder: str) -> Answer:
     def show(key: str) -> Json | None:
         message = mailbox.messages[key]
         check_readable(message, "list")
-        return shown(call, mailbox, message, view) if test(_entity(mailbox, message)) else None
+        return shown(call, mailbox, message, view) if test(_Entity(mailbox, message)) else None
 
     def gone(key: str) -> Json:
         return {"@removed": {"reason": "deleted"}, "id": mailbox.removed_id(found, key, immutable=call.immutable_ids())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from sandbox.tenant.calls import Answer, Call, Json, Refusal
@@ -260,7 +260,10 @@ def sort_key(call: Call, known: Callable[[str], bool]) -> list[tuple[str, bool]]
     return out
 
 
-def ordered(items: list[Json], keys: list[tuple[str, bool]]) -> list[Json]:
+Entity = TypeVar("Entity", bound=Json)
+
+
+def ordered(items: list[Entity], keys: list[tuple[str, bool]]) -> list[Entity]:
     for name, descending in reversed(keys):
         items = sorted(items, key=lambda i: (_value(i, name) is not None, _value(i, name) or ""), reverse=descending)
     return items
