@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -39,7 +39,7 @@ class Graph(Protocol):
     async def send_all(self, steps: Sequence[Step], scope: Scope) -> list[Reply]:
         """Any order, in $batch where that helps; replies line up with the steps."""
 
-    def download(self, step: Fetch, scope: Scope, offset: int = 0) -> AsyncIterator[bytes]:
+    def download(self, step: Fetch, scope: Scope, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """The bytes from `offset` on; reconnects with Range and fresh URLs. Raises `Refused` for an error status."""
 
     async def upload(self, step: Upload, scope: Scope, pieces: Pieces) -> Reply:

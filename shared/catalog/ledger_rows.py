@@ -244,6 +244,7 @@ def restore_row(restore: RestoreRow) -> Columns:
                 "ordered_by": label(restore.ordered_by),
                 "started_at": restore.started_at,
                 "ended_at": restore.ended_at,
+                "touched_at": restore.touched_at,
                 "cancel": restore.cancel,
                 "hop": restore.hop or None,
             }
@@ -277,6 +278,7 @@ def read_restore(row: Row) -> RestoreRow:
         get_json(row, "losses", {}),
         get_json(row, "estimate", {}),
         tuple(get_json(row, "problems", [])),
+        moment(row, "touched_at"),
         str(row.get("etag", "")),
     )
 

@@ -130,6 +130,7 @@ class RestoreRow:
     losses: Mapping[str, int] = field(default_factory=dict)
     estimate: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    touched_at: datetime | None = None  # its last sign of life
     etag: str = field(default="", compare=False)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from shared.errors import NeedsPerson, NotPermitted, OwnerMissing, StartOver, Throttled, Unreachable
+from shared.errors import CursorExpired, NeedsPerson, NotPermitted, OwnerMissing, StartOver, Throttled, Unreachable
 from shared.flows.house import House
 from shared.flows.keep import Keeper, Overtaken, Round, mark
 from shared.flows.sheet import Sheet
 from shared.flows.walk import Walk
+from shared.graph.steps import Refused
 from shared.kinds.kind import Kind
 from shared.model import Account, Feed, FeedState, Owner
 
@@ -89,7 +90,7 @@ class Crawl:
             await self._to_its_end(state)
         except Throttled:
             raise
-        except (Unreachable, NeedsPerson, StartOver) as why:
+        except (Unreachable, NeedsPerson, StartOver, Refused) as why:
             if isinstance(why, OwnerMissing | NotPermitted) and self.kind.tree in (None, feed.id):
                 raise
             self.problems.append(f"{self.kind.name} {feed.name or feed.id}: {why}")
@@ -107,11 +108,15 @@ class Crawl:
             try:
                 listing = await self.walk.play(self.kind.changes(state.feed, None if starting else state.cursor))
                 state = await keeper.keep(state, listing, starting=starting)
+                empty = 0 if listing.changes else empty + 1
+                if not listing.last and (mark(listing.cursor) in links or empty > EMPTY_PAGES):
+                    raise CursorExpired("the service's pages lead back to themselves; tried again on the next run")
             except StartOver:
                 restarts += 1
                 if restarts > 1:
                     raise
-                starting, keeper.round = True, None
+                starting, keeper.round, empty = True, None, 0
+                links.clear()
                 continue
             except Overtaken as twin:
                 state, keeper.round = twin.state, None
@@ -122,9 +127,6 @@ class Crawl:
             starting = False
             if listing.last:
                 return
-            empty = 0 if listing.changes else empty + 1
-            if mark(listing.cursor) in links or empty > EMPTY_PAGES:
-                raise Unreachable("the service's pages lead back to themselves; tried again on the next run")
             links.add(mark(listing.cursor))
         raise Unreachable(f"more than {ROUND_PAGES} pages in one round; tried again on the next run")
 

@@ -39,10 +39,21 @@ async def order(
             raise Misconfigured(f"kind {name!r} is not known; known are {', '.join(house.kinds)}")
     if place.tenant and place.tenant != house.target_tenant:
         raise Misconfigured(f"tenant {place.tenant!r} is not configured as a target (M365_TARGET_TENANT_ID)")
-    row = RestoreRow(restore, selection, place, mode, preview, "queued", by, house.clock.now())
+    now = house.clock.now()
+    row = RestoreRow(restore, selection, place, mode, preview, "queued", by, now, touched_at=now)
     row = await house.catalog.put_restore(row)
     await house.queue.send(tickets.RESTORE, tickets.write(RestoreTicket(house.tenant, restore)))
     return row
+
+
+async def wake(house: House) -> None:
+    """Send the tickets of restores that fell silent: a queue was cleared, or a crash lay between row and message."""
+    now = house.clock.now()
+    for row in await house.catalog.restores(house.tenant):
+        silent = row.touched_at is None or now - row.touched_at > timedelta(seconds=house.limits.lane_lease_s)
+        if row.state not in OVER and silent:
+            await house.catalog.put_restore(replace(row, touched_at=now))
+            await house.queue.send(tickets.RESTORE, tickets.write(RestoreTicket(house.tenant, row.restore, row.hop)))
 
 
 async def cancel(house: House, restore: str) -> RestoreRow | None:
@@ -60,7 +71,7 @@ async def serve(ticket: RestoreTicket, house: House) -> None:
         return
     now = house.clock.now()
     row = await house.catalog.put_restore(
-        replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now)
+        replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)
     )
     work = _Work(house, row, now + timedelta(seconds=house.limits.lane_budget_s))
     try:
@@ -128,6 +139,7 @@ class _Work:
         changed = replace(
             self.row,
             progress=self.progress.write(),
+            touched_at=self.house.clock.now(),
             counts=_add(self.row.counts, counts),
             losses=_add(self.row.losses, losses),
             estimate=_add(self.row.estimate, estimate or {}),
@@ -203,6 +215,10 @@ class _KindWork:
             version = await self.view.whole(version)
             kept = Kept(version, await self.view.house.vault.record(version))
             into = await self._into(self.kind.folder(kept, frame.into, mark=mark(self.work.row.restore, version)))
+            if lost := tuple(filter(None, into.facts.get("losses", "").split("\n"))):
+                # A folder is told of only when something about it could not be given back.
+                await self._tell([version], [Restored("completed", into.folder_id, lost)], frame)
+                await self.work.save({}, dict.fromkeys(lost, 1))
         return down(frame, version, into, self.view.opened_by(version))
 
     async def _into(self, act: Steps[Into]) -> Into:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from shared.catalog import keys
 from shared.catalog.nouns import Known
 from shared.errors import FormatUnknown
 from shared.flows.house import House
@@ -95,8 +94,8 @@ class View:
         if feed is None:
             return []
         folder = None if frame.opens else frame.folder
-        after = keys.tag(frame.after) if frame.after else ""
-        versions, _ = await self.house.catalog.listing(feed, folder, self.at, after=after, limit=LISTED_AT_ONCE)
+        listing = self.house.catalog.listing(feed, folder, self.at, after=frame.after, limit=LISTED_AT_ONCE)
+        versions, _ = await listing
         return versions
 
     async def whole(self, version: Version) -> Version:

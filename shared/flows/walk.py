@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -152,8 +153,9 @@ class Walk:
             await catalog.put_progress(key, n, chunk)
 
         async def source(offset: int) -> AsyncIterator[bytes]:
-            async for block in self._graph.download(step, self._scope, offset):
-                yield block
+            async with aclosing(self._graph.download(step, self._scope, offset)) as blocks:  # frees its slot at once
+                async for block in blocks:
+                    yield block
 
         got = await vault.keep(
             source,

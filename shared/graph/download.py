@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -37,7 +37,7 @@ class Download:
         self._tag = ""  # which state of the bytes this is
         self._failed: tuple[Trouble, Reply] | None = None
 
-    async def blocks(self, offset: int) -> AsyncIterator[bytes]:
+    async def blocks(self, offset: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `offset` on, in blocks of at most a MiB."""
         self._offset = self._at = offset
         if offset and offset == self._step.size:

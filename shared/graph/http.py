@@ -7,7 +7,7 @@ import contextlib
 import json
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
@@ -92,7 +92,7 @@ class GraphClient:
             found |= some
         return _lined_up([found[number] for number in range(len(steps))])
 
-    def download(self, step: Fetch, scope: Scope, offset: int = 0) -> AsyncIterator[bytes]:
+    def download(self, step: Fetch, scope: Scope, offset: int = 0) -> AsyncGenerator[bytes, None]:
         return Download(self._line, self._hosts, self._ask(step), step, scope).blocks(offset)
 
     async def upload(self, step: Upload, scope: Scope, pieces: Pieces) -> Reply:

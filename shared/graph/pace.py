@@ -71,9 +71,10 @@ def diagnose(reply: Reply, now: datetime, *, json: bool = True, empty: bool = Fa
     status, kind = reply.status, reply.headers.get("content-type", "").lower()
     if status in (429, 509):
         return Trouble("throttled", f"Graph throttles ({status})", throttle_wait_s(reply.headers, now))
-    if status == 503:
+    if status == 503 and "retry-after" in reply.headers:
         return Trouble("throttled", "Graph is busy (503)", throttle_wait_s(reply.headers, now))
-    if status in (408, 500, 502, 504):
+    # A 503 that names no time may be this one item's for ever (a OneNote section that can't be served).
+    if status in (408, 500, 502, 503, 504):
         return Trouble("failing", f"Graph fails ({status})", retry_after_s(reply.headers, now))
     if status == 404 and not reply.body and json and not empty:
         return Trouble("failing", "a gateway answered (404 without a body)")

@@ -168,7 +168,7 @@ async def test_a_create_is_not_sent_twice_when_nobody_knows_whether_it_happened(
 
 
 async def test_a_create_that_was_throttled_is_sent_again_whole(on: Stage) -> None:
-    on.graph.plays = [refused(429, Retry_After="1"), refused(503), said({"id": "1"}, 201)]
+    on.graph.plays = [refused(429, Retry_After="1"), refused(503, Retry_After="1"), said({"id": "1"}, 201)]
     assert (await on.client.send(post("/users/1/messages", {"subject": "x"}), MAIL)).status == 201
     assert {seen.body for seen in on.graph.seen} == {b'{"subject": "x"}'}
 
