@@ -115,7 +115,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             vault=vault,
             catalog=Catalog(rows, vault.read_page),
             queue=queue,
-            graph=Graphs(settings, rows, clock, opened).of,
+            graph=Graphs(settings, rows, clock, exits).of,  # lives on: signs in when it is first needed
             kinds=_kinds(settings),
             policy=_policy(settings),
             limits=_limits(settings),
