@@ -258,6 +258,12 @@ def edit_user(tenant: Tenant, user: str, **facts: Any) -> Json:
     return {}
 
 
+def use_up_units(tenant: Tenant, app: str, units: int) -> Json:
+    """SharePoint's budget of this app shrinks as if others had spent it."""
+    tenant.throttle.use_up(app, units)
+    return {}
+
+
 def set_options(tenant: Tenant, **options: Any) -> Json:
     for name, value in options.items():
         if name not in tenant.options.__dataclass_fields__:
@@ -291,6 +297,7 @@ _ALL: tuple[Callable[..., Json], ...] = (
     add_user,
     delete_user,
     edit_user,
+    use_up_units,
     set_options,
 )
 mutations: dict[str, Callable[..., Json]] = {act.__name__: act for act in _ALL}

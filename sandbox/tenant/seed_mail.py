@@ -132,11 +132,17 @@ def seed_everyday_mail(tenant: Tenant, mailbox: Mailbox, *, mails: int) -> None:
     _draft(mailbox, mails, "Unfinished")
 
 
-def seed_awkward_mail(tenant: Tenant, mailbox: Mailbox, *, attachment: int) -> None:
+def seed_awkward_mail(tenant: Tenant, mailbox: Mailbox, *, attachment: int, broken: bool = True) -> None:
+    """`broken`: also what nobody can back up, because the service itself cannot open it."""
     seed_small_mail(tenant, mailbox)
     _folders(mailbox)
     _contents(mailbox)
-    _attachments(mailbox, attachment)
+    _marks(mailbox)
+    _items(mailbox)
+    _large(mailbox, attachment)
+    if broken:
+        unopened = put(mailbox, mailbox.well_known("inbox"), mail(mailbox, 306, "Attachment that cannot be opened"))
+        _attach(mailbox, unopened, "ole.bin", content=Held(b"x"), broken="ErrorCannotOpenFileAttachment")
 
 
 def _folders(mailbox: Mailbox) -> None:
@@ -203,6 +209,10 @@ def _contents(mailbox: Mailbox) -> None:
     signed.add_header("X-Custom", "kept")
     signed.replace_header("Content-Type", 'text/plain; charset="utf-8"')
     put(mailbox, inbox, signed, importance="high", isReadReceiptRequested=True)
+
+
+def _marks(mailbox: Mailbox) -> None:
+    inbox = mailbox.well_known("inbox")
     flags = {
         "flagStatus": "complete",
         "startDateTime": _moment(1),
@@ -223,49 +233,34 @@ def _moment(day: int) -> dict[str, str]:
     return {"dateTime": f"2025-03-{day:02d}T08:00:00", "timeZone": "UTC"}
 
 
-def _attachments(mailbox: Mailbox, size: int) -> None:
-    inbox, now = mailbox.well_known("inbox"), mailbox.tenant.clock()
+def _attach(mailbox: Mailbox, message: Message, name: str, *, kind: str = "file", **facts: Any) -> None:
+    type_ = "application/octet-stream" if kind == "file" else None
+    key, now = mailbox.new_attachment_key(), mailbox.tenant.clock()
+    message.attachments.append(Attachment(key, kind, name, type_, False, now, **facts))
+    message.mime = None
 
-    def attach(message: Message, kind: str, name: str, **facts: Any) -> None:
-        made = Attachment(
-            mailbox.new_attachment_key(), kind, name, facts.pop("content_type", None), False, now, **facts
-        )
-        message.attachments.append(made)
-        message.mime = None
 
+def _items(mailbox: Mailbox) -> None:
+    inbox = mailbox.well_known("inbox")
     inner = mail(mailbox, 301, "The attached one", text="inner text")
     inner.add_attachment(b"nested", maintype="application", subtype="octet-stream", filename="nested.bin")
     outer = mail(mailbox, 300, "With attached message")
     outer.add_attachment(inner)
     put(mailbox, inbox, outer)
-    large = put(mailbox, inbox, mail(mailbox, 302, "Large attachment"))
-    attach(large, "file", "large.bin", content_type="application/octet-stream", content=Made("large mail", size))
-    middle = put(mailbox, inbox, mail(mailbox, 303, "Middle attachment"))
-    attach(
-        middle, "file", "middle.bin", content_type="application/octet-stream", content=Made("middle mail", 3_500_000)
-    )
     link = put(mailbox, inbox, mail(mailbox, 304, "Cloud attachment"))
-    attach(link, "reference", "Shared.docx", size=1234)
-    names = put(mailbox, inbox, mail(mailbox, 305, "Attachment names"))
-    for name in (
-        "../../evil.txt",
-        "CON",
-        "a\u0000b.txt",
-        "Re\u0301sume\u0301.txt",
-        "R\u00e9sum\u00e9.txt",
-        "x" * 250 + ".txt",
-    ):
-        attach(names, "file", name, content_type="text/plain", content=Held(name.encode()))
-    attach(names, "file", "empty.txt", content_type="text/plain", content=Held(b""))
-    broken = put(mailbox, inbox, mail(mailbox, 306, "Attachment that cannot be opened"))
-    attach(
-        broken,
-        "file",
-        "ole.bin",
-        content_type="application/octet-stream",
-        content=Held(b"x"),
-        broken="ErrorCannotOpenFileAttachment",
-    )
+    _attach(mailbox, link, "Shared.docx", kind="reference", size=1234)
     card = {"@odata.type": "#microsoft.graph.contact", "displayName": "Card", "emailAddresses": []}
     carded = put(mailbox, inbox, mail(mailbox, 307, "Attached contact"))
-    attach(carded, "item", "Card", item=card, content=Held(b"BEGIN:VCARD\r\nFN:Card\r\nEND:VCARD\r\n"))
+    _attach(mailbox, carded, "Card", kind="item", item=card, content=Held(b"BEGIN:VCARD\r\nFN:Card\r\nEND:VCARD\r\n"))
+
+
+def _large(mailbox: Mailbox, size: int) -> None:
+    inbox = mailbox.well_known("inbox")
+    large = put(mailbox, inbox, mail(mailbox, 302, "Large attachment"))
+    _attach(mailbox, large, "large.bin", content=Made("large mail", size))
+    middle = put(mailbox, inbox, mail(mailbox, 303, "Middle attachment"))
+    _attach(mailbox, middle, "middle.bin", content=Made("middle mail", 3_500_000))
+    names = put(mailbox, inbox, mail(mailbox, 305, "Attachment names"))
+    for name in ("../../evil.txt", "CON", "a\u0000b.txt", "Re\u0301sume\u0301.txt", "R\u00e9sum\u00e9.txt", "x" * 254):
+        _attach(mailbox, names, name, content=Held(name.encode()))
+    _attach(mailbox, names, "empty.txt", content=Held(b""))

@@ -29,11 +29,13 @@ class ChangeLog:
     current: dict[str, tuple[int, bool]] = field(default_factory=dict)
     generations: dict[str, int] = field(default_factory=dict)  # app and kind -> highest round
     late: set[str] = field(default_factory=set)  # changes that the present round overlooks and the next one tells
+    born: dict[str, int] = field(default_factory=dict)  # where a key first came
     _order: list[tuple[int, str]] = field(default_factory=list)
 
     def note(self, key: str, *, gone: bool = False) -> None:
         self.last += 1
         self.current[key] = (self.last, gone)
+        self.born.setdefault(key, self.last)
         self._order.append((self.last, key))
 
     def after(self, place: int) -> Iterator[tuple[int, str, bool]]:
@@ -87,8 +89,8 @@ def delta(call: Call, source: Source) -> Answer:
     value: list[Json] = []
     more = False
     for at, key, gone in source.log.after(state["s"]):
-        if gone and at <= state["b"]:
-            continue  # gone before the round began: a first round does not tell
+        if gone and at <= state["b"] and source.log.born[key] > state["r"]:
+            continue  # came and went since the last round: no delta ever tells of it
         if len(value) >= size or (state["t"] is not None and state["t"] <= 0):
             more = True
             break
@@ -107,15 +109,16 @@ def delta(call: Call, source: Source) -> Answer:
 
 
 def _state(call: Call, source: Source) -> dict[str, Any]:
-    """Where the round stands: s place, b beginning, f first, g generation, p page, e empty page sent, t $top left."""
+    """Where the round stands: s place now, r at its beginning, b the log's end then, f first round, g generation,
+    p page, e empty page sent, t $top left, q the options, d whether this is a deltaLink, i when it was issued."""
     token = call.query.get("$skiptoken") or call.query.get("$deltatoken")
     owner, generations = f"{call.app}/{source.name}", source.log.generations
     if token is None:
         generations[owner] = generations.get(owner, 0) + 1
         top = number(call, "$top", default=0) or (FILTERED_MOST if "$filter" in call.query else None)
         return {
-            "c": source.name, "s": 0, "b": source.log.last, "f": 1, "g": generations[owner], "p": 0, "e": 0, "t": top,
-            "q": dict(call.query), "d": 0, "i": call.tenant.clock().timestamp(),
+            "c": source.name, "s": 0, "r": 0, "b": source.log.last, "f": 1, "g": generations[owner], "p": 0, "e": 0,
+            "t": top, "q": dict(call.query), "d": 0, "i": call.tenant.clock().timestamp(),
         }  # fmt: skip
     state = unseal(call, token)
     highest = generations.get(owner, 0)
@@ -130,7 +133,7 @@ def _state(call: Call, source: Source) -> dict[str, Any]:
     if state["d"]:
         generations[owner] = highest + 1
         state["i"] = call.tenant.clock().timestamp()
-        state |= {"g": highest + 1, "p": 0, "e": 0, "f": 0, "b": 0, "d": 0, "t": None}
+        state |= {"g": highest + 1, "p": 0, "e": 0, "f": 0, "d": 0, "t": None, "r": state["s"], "b": source.log.last}
     return state
 
 

@@ -81,6 +81,12 @@ class Throttle:
         now = self._tenant.wall()
         self._told[(app, charge.pool, charge.key)] = (now, now + wait_s)
 
+    def use_up(self, app: str, units: int) -> None:
+        """Somebody else's load on the app's SharePoint budget."""
+        scope, now = (app, "sharepoint", ""), self._tenant.wall()
+        self._window(scope, "minute", 60).spend(now, units)
+        self._window(scope, "day", 86_400).spend(now, units)
+
     def headers(self, app: str, charge: Charge) -> dict[str, str]:
         """RateLimit-* from 80 % of the app's minute budget on (SharePoint throttling guide)."""
         if charge.pool != "sharepoint" or not self._tenant.options.throttling:

@@ -136,3 +136,11 @@ async def test_a_change_that_surfaces_late_is_told_by_the_round_after() -> None:
         missed, link = await visitor.round(link)
         told, _ = await visitor.round(link)
         assert (missed, [e["subject"] for e in told]) == ([], ["Welcome"])
+
+
+async def test_a_message_that_came_and_went_between_two_rounds_is_in_none() -> None:
+    async with visiting(delta_replays=False) as visitor:
+        _, link = await visitor.round(f"/users/{visitor.id_of('adele')}/mailFolders/inbox/messages/delta")
+        people.add_mail(visitor.tenant, ADELE, "Short-lived")
+        people.delete_mail(visitor.tenant, ADELE, "Short-lived", how="hard")
+        assert (await visitor.round(link))[0] == []
