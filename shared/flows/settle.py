@@ -19,6 +19,8 @@ from shared.catalog.nouns import LostTicket
 from shared.errors import Damaged, NeedsPerson, StartOver, TryLater
 from shared.flows.house import House
 from shared.ports import Message
+from shared.work import tickets
+from shared.work.tickets import RestoreTicket
 
 log = logging.getLogger("holdfast.settle")
 LONGEST_DELAY_S = 6 * 86_400  # a queue message lives seven days by default
@@ -46,6 +48,7 @@ async def lose(message: Message, queue: str, house: House, reason: str) -> None:
     lost = LostTicket(message.id, queue, message.text[:TEXT_KEPT], reason[:1000], house.clock.now())
     await house.catalog.put_lost(lost)
     await _mark_run(message, house, reason)
+    await _mark_restore(message, house, reason)
 
 
 async def _mark_run(message: Message, house: House, reason: str) -> None:
@@ -62,3 +65,16 @@ async def _mark_run(message: Message, house: House, reason: str) -> None:
     lane = await house.catalog.lane(run.lane)
     if lane is not None and lane.run == run_id and lane.state != "idle":
         await house.catalog.put_lane(replace(lane, state="idle", done_at=house.clock.now(), problem=reason[:500]))
+
+
+async def _mark_restore(message: Message, house: House, reason: str) -> None:
+    """If the ticket is the one a restore goes on with, the restore says that it failed; what is given back stays."""
+    try:
+        ticket = tickets.read(message.text, RestoreTicket)
+    except Damaged:
+        return
+    row = await house.catalog.restore(house.tenant, ticket.restore)
+    if row is None or row.ended_at is not None or row.hop > ticket.hop:
+        return
+    problems = (*row.problems, f"its ticket was given up: {reason}"[:500])
+    await house.catalog.put_restore(replace(row, state="failed", ended_at=house.clock.now(), problems=problems))

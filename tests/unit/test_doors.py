@@ -21,7 +21,8 @@ from shared.api import openapi
 from shared.api.keys import key_of
 from shared.api.routes import ROUTES, Route
 from shared.api.tokens import ADMIN, CROSS_OWNER, READ, RESTORE, ROLES
-from tests.unit.api.entra import BAD
+from shared.work.tickets import RestoreTicket, write
+from tests.unit.api.entra import BAD, TENANT
 from tests.unit.api.kept import ANN, DRIVE, INBOX_ID, LETTER, Kept, keep, sample_params, sample_query
 
 ROOT = Path(__file__).parents[2]
@@ -332,9 +333,16 @@ async def test_a_ticket_the_platform_gave_up_on_becomes_a_record(name: str, kept
     assert newest.queue == name.removeprefix("poison_") and "five times" in newest.reason
 
 
+async def test_a_restore_whose_ticket_was_given_up_has_failed(kept: Kept) -> None:
+    text = write(RestoreTicket(TENANT, "restore-1")).encode()
+    await door("poison_restore")(Delivered(id="m9", body=text))
+    told = body_of(await kept.knock("http_restore", restore="restore-1"))
+    assert told["state"] == "failed" and told["ended_at"] and "given up" in told["problems"][-1]
+
+
 async def test_the_timer_starts_an_enumeration(kept: Kept) -> None:
     await door("timer_plan")(None)
-    assert [(queue, ticket["owner_type"]) for queue, ticket in kept.sent.tickets] == [("plan", "user")]
+    assert [ticket["owner_type"] for queue, ticket in kept.sent.tickets if queue == "plan"] == ["user"]
 
 
 def door(name: str) -> Any:
