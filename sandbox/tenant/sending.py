@@ -15,6 +15,10 @@ from sandbox.tenant.faults import Fault
 SLOW_PIECES = 20
 
 
+class BrokenOff(ConnectionResetError):
+    """The fault plan has closed the connection in the middle of an answer."""
+
+
 async def send(request: web.Request, answer: Answer, fault: Fault | None) -> web.StreamResponse:
     if fault and fault.do in ("reset", "lost"):
         return _hang_up(request)
@@ -114,4 +118,4 @@ class _Faulty:
     def _break(self) -> None:
         if self._request.transport:
             self._request.transport.close()
-        raise ConnectionResetError("broken off by the fault plan")
+        raise BrokenOff("broken off by the fault plan")

@@ -28,7 +28,7 @@ from sandbox.tenant.calls import Answer, Call, Charge, Routes
 from sandbox.tenant.dispatch import Raw, Served, error_answer, http_date, serve
 from sandbox.tenant.doors import download_door, upload_door
 from sandbox.tenant.faults import BEFORE, Fault
-from sandbox.tenant.sending import inflict, send
+from sandbox.tenant.sending import BrokenOff, inflict, send
 from sandbox.tenant.state import Doors, Tenant
 from sandbox.tenant.traffic import Traffic
 
@@ -118,12 +118,12 @@ def _graph_app(running: Running) -> web.Application:
             fault = tenant.faults.pick("login", request.method, request.path_qs)
             return await _answered(request, tenant, fault, handler)
 
-        return handle
+        return _unmoved(handle)
 
     app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", login(oauth.openid_configuration))
     app.router.add_get("/{tenant}/discovery/v2.0/keys", login(oauth.keys))
     app.router.add_post("/{tenant}/oauth2/v2.0/token", login(oauth.token))
-    app.router.add_route("*", "/v1.0/{rest:.*}", _graph_handler(running, routes))
+    app.router.add_route("*", "/v1.0/{rest:.*}", _unmoved(_graph_handler(running, routes)))
     app.router.add_get("/", _greeting)
     return app
 
@@ -183,8 +183,20 @@ def _door_app(running: Running, name: str, handler: Door) -> web.Application:
             )
         return await _answered(request, tenant, fault, handler)
 
-    app.router.add_route("*", "/{rest:.*}", handle)
+    app.router.add_route("*", "/{rest:.*}", _unmoved(handle))
     return app
+
+
+def _unmoved(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    """A connection that the fault plan broke off is no error worth a line in the log."""
+
+    async def handled(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handle(request)
+        except BrokenOff:
+            return web.Response(status=500)  # never written: the connection is gone
+
+    return handled
 
 
 async def _answered(request: web.Request, tenant: Tenant, fault: Fault | None, handler: Door) -> web.StreamResponse:
