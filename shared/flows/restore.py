@@ -6,28 +6,20 @@ a ticket that is delivered twice, or dies anywhere, ends as if nothing had happe
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 
-from shared.catalog.nouns import OutcomeRow, RestoreRow
-from shared.errors import Contended, Damaged, Misconfigured, NeedsPerson, TryLater, Verdict
+from shared.catalog.nouns import RestoreRow, RestoreState
+from shared.errors import Contended, Damaged, Misconfigured, NeedsPerson
+from shared.flows.give_back import KindWork, add
 from shared.flows.house import House, scope
-from shared.flows.keep import NOT_UNDERSTOOD, groups
-from shared.flows.select import Frame, Progress, View, changed_since, down, read_progress
-from shared.flows.walk import Walk, WouldWrite, outage
-from shared.graph.steps import Refused, Steps
-from shared.kinds.kind import Into, Kind
-from shared.model import Kept, Lane, Mode, Place, Restored, Selection, Version
+from shared.flows.select import Progress, View, read_progress
+from shared.flows.walk import Walk
+from shared.model import Lane, Mode, Place, Selection
 from shared.work import tickets
 from shared.work.tickets import RestoreTicket
 
 OVER = ("done", "partial", "failed", "cancelled")
-AT_ONCE = 8
-TRIES_PER_ITEM = 3
-NOWHERE = "preview:"  # the path of a folder that a preview would create: nothing below it can be in conflict
 
 
 async def order(
@@ -73,7 +65,7 @@ async def serve(ticket: RestoreTicket, house: House) -> None:
     row = await house.catalog.put_restore(
         replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)
     )
-    work = _Work(house, row, now + timedelta(seconds=house.limits.lane_budget_s))
+    work = Work(house, row, now + timedelta(seconds=house.limits.lane_budget_s))
     try:
         ended = await work.all_kinds()
     except NeedsPerson as why:
@@ -88,21 +80,23 @@ async def serve(ticket: RestoreTicket, house: House) -> None:
         await house.queue.send(tickets.RESTORE, tickets.write(replace(ticket, hop=ticket.hop + 1)))
 
 
-async def _end(house: House, row: RestoreRow, state: str, problem: str = "") -> None:
+async def _end(house: House, row: RestoreRow, state: RestoreState, problem: str = "") -> None:
     problems = (*row.problems, problem) if problem else row.problems
-    await house.catalog.put_restore(
-        replace(row, state=state, ended_at=house.clock.now(), problems=problems)  # type: ignore[arg-type]
-    )
+    estimate = dict(row.estimate)
+    if row.preview:
+        estimate["seconds"] = estimate.pop("milliseconds", 0) // 1000 + 1
+    now = house.clock.now()
+    await house.catalog.put_restore(replace(row, state=state, ended_at=now, problems=problems, estimate=estimate))
 
 
-def _verdict(row: RestoreRow) -> str:
+def _verdict(row: RestoreRow) -> RestoreState:
     if row.cancel:
         return "cancelled"
     return "partial" if row.counts.get("failed") or row.problems else "done"
 
 
 @dataclass(slots=True)
-class _Work:
+class Work:
     """One delivery of a restore ticket."""
 
     house: House
@@ -121,7 +115,7 @@ class _Work:
             kind = self.house.kinds[name]
             view = await View.of(self.house, kind, self.row.selection.owner, self.row.selection.at)
             walk = Walk(self.house, graph, scope(Lane(place.owner, kind.lane), restoring=True), dry=self.row.preview)
-            if not await _KindWork(self, kind, view, walk).serve():
+            if not await KindWork(self, kind, view, walk).serve():
                 return self.row.cancel
             self.progress = Progress([*self.progress.kinds_done, name])
             await self.save({}, {})
@@ -140,9 +134,9 @@ class _Work:
             self.row,
             progress=self.progress.write(),
             touched_at=self.house.clock.now(),
-            counts=_add(self.row.counts, counts),
-            losses=_add(self.row.losses, losses),
-            estimate=_add(self.row.estimate, estimate or {}),
+            counts=add(self.row.counts, counts),
+            losses=add(self.row.losses, losses),
+            estimate=add(self.row.estimate, estimate or {}),
         )
         try:
             self.row = await self.house.catalog.put_restore(changed)
@@ -151,207 +145,3 @@ class _Work:
             if there is None or not there.cancel or there.hop != self.row.hop or there.progress != self.row.progress:
                 raise
             self.row = await self.house.catalog.put_restore(replace(changed, cancel=True, etag=there.etag))
-
-
-@dataclass(slots=True)
-class _KindWork:
-    """One kind of the selection."""
-
-    work: _Work
-    kind: Kind
-    view: View
-    walk: Walk
-
-    async def serve(self) -> bool:
-        """True when the kind is done; False when the ticket has to stop before."""
-        progress, selection = self.work.progress, self.work.row.selection
-        if selection.items:
-            return await self._items()
-        if progress.stack is None:
-            progress.stack = await self._start()
-        while progress.stack:
-            if self.work.must_stop:
-                return False
-            await self._next(progress.stack)
-        return True
-
-    async def _start(self) -> list[Frame]:
-        into = await self._into(self.kind.root(self.work.row.place))
-        selection = self.work.row.selection
-        if not selection.folder:
-            return [Frame(feed.id, "", into, "") for feed in reversed(self.view.roots())]
-        folder = await self.view.anywhere(selection.folder)
-        if folder is None:
-            return []  # this kind had no such folder; another one of the selection has it
-        above = await self.view.ancestors(folder) if self.work.row.place.original else []
-        frame = Frame(folder.feed_id, "", into, "")
-        for version in (*above, folder):
-            frame = await self._enter(frame, version)
-        return [frame]
-
-    async def _next(self, stack: list[Frame]) -> None:
-        """The next stretch of the folder on top: its items up to a subfolder, or that subfolder, or its end."""
-        frame = stack[-1]
-        children = await self.view.children(frame)
-        if not children:
-            if frame.opens:
-                frame.opens, frame.after = "", ""  # the messages are done; now the subfolders
-            else:
-                stack.pop()
-            return
-        for run in _runs(children):
-            if run[0].folderish:
-                stack.append(await self._enter(frame, run[0]))
-                frame.after = run[0].item_id
-                return
-            await self._give_back_all(run, frame)
-            if self.work.must_stop:
-                return
-
-    async def _enter(self, frame: Frame, version: Version) -> Frame:
-        if frame.into.path == NOWHERE:
-            into = frame.into
-        else:
-            version = await self.view.whole(version)
-            kept = Kept(version, await self.view.house.vault.record(version))
-            into = await self._into(self.kind.folder(kept, frame.into, mark=mark(self.work.row.restore, version)))
-            if lost := tuple(filter(None, into.facts.get("losses", "").split("\n"))):
-                # A folder is told of only when something about it could not be given back.
-                await self._tell([version], [Restored("completed", into.folder_id, lost)], frame)
-                await self.work.save({}, dict.fromkeys(lost, 1))
-        return down(frame, version, into, self.view.opened_by(version))
-
-    async def _into(self, act: Steps[Into]) -> Into:
-        try:
-            return await self.walk.play(act)
-        except WouldWrite:
-            return Into(self.work.row.place.owner, NOWHERE)
-        except Refused as why:
-            raise Misconfigured(f"the place {self.work.row.place.folder!r} can't be opened: {why}") from None
-
-    async def _items(self) -> bool:
-        """Single items: into the place's folder, or each into the folder it came from."""
-        root = await self._into(self.kind.root(self.work.row.place))
-        progress, items = self.work.progress, self.work.row.selection.items
-        while progress.items_done < len(items):
-            if self.work.must_stop:
-                return False
-            version = await self.view.anywhere(items[progress.items_done])
-            progress.items_done += 1  # saved with the item's outcome
-            if version is None or version.folderish:
-                continue  # another kind of the selection has it, or nobody: the counts show it
-            frame = Frame(version.feed_id, "", root, "")
-            if self.work.row.place.original:
-                for above in await self.view.ancestors(version):
-                    frame = await self._enter(frame, above)
-            await self._give_back_all([version], frame)
-        return True
-
-    # -- items
-
-    async def _give_back_all(self, versions: Sequence[Version], frame: Frame) -> None:
-        wanted = [v for v in versions if v.state == "kept"]
-        if self.work.row.selection.changed_since:
-            wanted = await changed_since(self.view, wanted)
-        for group in groups(wanted, AT_ONCE):
-            outcomes = await self._give_back(group, frame.into)
-            await self._tell(group, outcomes, frame)
-            frame.after = group[-1].item_id
-            await self.work.save(*_sums(group, outcomes, preview=self.work.row.preview))
-            if self.work.must_stop and group[-1] is not wanted[-1]:
-                return
-        frame.after = versions[-1].item_id
-
-    async def _give_back(self, versions: Sequence[Version], into: Into) -> list[Restored]:
-        if into.path == NOWHERE:
-            return [Restored("created") for _ in versions]
-        results: list[Restored | Exception] = [TryLater("not begun")] * len(versions)
-        for _ in range(TRIES_PER_ITEM):  # an answer that was lost: the act finds what it created
-            open_ = [i for i, r in enumerate(results) if isinstance(r, TryLater)]
-            if not open_:
-                break
-            acts = await asyncio.gather(*(self._act(versions[i], into) for i in open_))
-            tried = await self.walk.play_all(acts)
-            if late := outage(tried):
-                raise late
-            for i, result in zip(open_, tried, strict=True):
-                results[i] = result
-        return [_outcome(result) for result in results]
-
-    async def _act(self, version: Version, into: Into) -> Steps[Restored]:
-        try:
-            version = await self.view.whole(version)
-            kept = Kept(version, await self.view.house.vault.record(version))
-        except Damaged as why:
-            return _failed(why)
-        mode: Mode = "skip" if self.work.row.preview else self.work.row.mode
-        return self.kind.restore(kept, into, mark=mark(self.work.row.restore, version), mode=mode)
-
-    async def _tell(self, versions: Sequence[Version], outcomes: Sequence[Restored], frame: Frame) -> None:
-        now, row = self.view.house.clock.now(), self.work.row
-        await self.view.house.catalog.put_outcomes(
-            [
-                OutcomeRow(row.restore, mark("", v), v.kind, v.item_id, v.name, frame.path, o, now)
-                for v, o in zip(versions, outcomes, strict=True)
-            ]
-        )
-
-
-def _failed(why: Verdict) -> Steps[Restored]:
-    """An act for an item that can't be read from the vault: the others go on (fault: partly damaged backup)."""
-    outcome = Restored("failed", note=f"the kept copy is damaged: {why}")
-    yield from ()
-    return outcome
-
-
-def _outcome(result: Restored | Exception) -> Restored:
-    match result:
-        case Restored():
-            return result
-        case WouldWrite():
-            return Restored("created")
-        case Refused() | Verdict():
-            return Restored("failed", note=str(result))
-        case Exception() if isinstance(result, NOT_UNDERSTOOD):
-            return Restored("failed", note=f"the service's answer could not be understood ({type(result).__name__})")
-        case _:
-            raise result
-
-
-def _runs(children: Sequence[Version]) -> list[list[Version]]:
-    """Children in order, as stretches of items between folders: each folder is a stretch of its own."""
-    runs: list[list[Version]] = []
-    for child in children:
-        if child.folderish or not runs or runs[-1][-1].folderish:
-            runs.append([child])
-        else:
-            runs[-1].append(child)
-    return runs
-
-
-def _sums(
-    versions: Sequence[Version], outcomes: Sequence[Restored], *, preview: bool
-) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-    counts: dict[str, int] = {}
-    losses: dict[str, int] = {}
-    estimate: dict[str, int] = {}
-    for version, outcome in zip(versions, outcomes, strict=True):
-        name = {"skipped": "conflicts", "created": "would be created"}.get(outcome.outcome, outcome.outcome)
-        counts = _add(counts, {name if preview else outcome.outcome: 1})
-        losses = _add(losses, dict.fromkeys(outcome.losses, 1))
-        if preview:
-            estimate = _add(estimate, {"items": 1, "bytes": version.size_bytes})
-    return counts, losses, estimate
-
-
-def _add(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
-    total = dict(a)
-    for key, n in b.items():
-        total[key] = total.get(key, 0) + n
-    return total
-
-
-def mark(restore: str, version: Version) -> str:
-    """The name of "this restore of this version": what a created item bears, to be found and never made twice."""
-    digest = sha256(f"{version.kind}\n{version.feed_id}\n{version.item_id}\n{version.seq}".encode()).hexdigest()[:20]
-    return f"{restore}.{digest}" if restore else digest

@@ -167,11 +167,3 @@ async def _elsewhere(view: View, known: Known | None, feed_id: str) -> bool:
         return False
     there = (await view.house.catalog.latest(state.feed, [kept.item_id], moved=False)).get(kept.item_id)
     return bool(there and there.here and there.here.state != "gone")
-
-
-def down(frame: Frame, version: Version, into: Into, opens: str) -> Frame:
-    """The frame of a child folder."""
-    path = f"{frame.path}/{version.name}" if version.name else frame.path
-    return Frame(frame.root, version.item_id, into, path, opens)
-
-

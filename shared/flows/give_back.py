@@ -1,0 +1,238 @@
+"""One kind of a restore: down the kept folders, each item found or created and then completed, each told of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from shared.catalog.nouns import OutcomeRow
+from shared.errors import Damaged, Misconfigured, TryLater, Verdict
+from shared.flows.keep import NOT_UNDERSTOOD, groups
+from shared.flows.select import Frame, View, changed_since
+from shared.flows.walk import Walk, WouldWrite, outage
+from shared.graph.steps import Refused, Steps
+from shared.kinds.kind import Into, Kind
+from shared.model import Kept, Mode, Restored, Version
+
+if TYPE_CHECKING:
+    from shared.flows.restore import Work
+
+AT_ONCE = 8
+TRIES_PER_ITEM = 3
+NOWHERE = "preview:"  # the path of a folder that a preview would create: nothing below it can be in conflict
+
+
+@dataclass(slots=True)
+class KindWork:
+    """One kind of the selection."""
+
+    work: Work
+    kind: Kind
+    view: View
+    walk: Walk
+
+    async def serve(self) -> bool:
+        """True when the kind is done; False when the ticket has to stop before."""
+        progress, selection = self.work.progress, self.work.row.selection
+        if selection.items:
+            return await self._items()
+        if progress.stack is None:
+            progress.stack = await self._start()
+        while progress.stack:
+            if self.work.must_stop:
+                return False
+            await self._next(progress.stack)
+        return True
+
+    async def _start(self) -> list[Frame]:
+        into = await self._into(self.kind.root(self.work.row.place))
+        selection = self.work.row.selection
+        if not selection.folder:
+            return [Frame(feed.id, "", into, "") for feed in reversed(self.view.roots())]
+        folder = await self.view.anywhere(selection.folder)
+        if folder is None:
+            return []  # this kind had no such folder; another one of the selection has it
+        above = await self.view.ancestors(folder) if self.work.row.place.original else []
+        frame = Frame(folder.feed_id, "", into, "")
+        for version in (*above, folder):
+            frame = await self._enter(frame, version)
+        return [frame]
+
+    async def _next(self, stack: list[Frame]) -> None:
+        """The next stretch of the folder on top: its items up to a subfolder, or that subfolder, or its end."""
+        frame = stack[-1]
+        children = await self.view.children(frame)
+        if not children:
+            if frame.opens:
+                frame.opens, frame.after = "", ""  # the messages are done; now the subfolders
+            else:
+                stack.pop()
+            return
+        for run in _runs(children):
+            if run[0].folderish:
+                stack.append(await self._enter(frame, run[0]))
+                frame.after = run[0].item_id
+                return
+            await self._give_back_all(run, frame)
+            if self.work.must_stop:
+                return
+
+    async def _enter(self, frame: Frame, version: Version) -> Frame:
+        if frame.into.path == NOWHERE:
+            into = frame.into
+        else:
+            version = await self.view.whole(version)
+            kept = Kept(version, await self.view.house.vault.record(version))
+            into = await self._into(self.kind.folder(kept, frame.into, mark=mark(self.work.row.restore, version)))
+            if lost := tuple(filter(None, into.facts.get("losses", "").split("\n"))):
+                # A folder is told of only when something about it could not be given back.
+                await self._tell([version], [Restored("completed", into.folder_id, lost)], frame)
+                await self.work.save({}, dict.fromkeys(lost, 1))
+        path = frame.path if into == frame.into and into.path != NOWHERE else f"{frame.path}/{version.name}"
+        return Frame(frame.root, version.item_id, into, path, self.view.opened_by(version))
+
+    async def _into(self, act: Steps[Into]) -> Into:
+        try:
+            return await self.walk.play(act)
+        except WouldWrite:
+            return Into(self.work.row.place.owner, NOWHERE)
+        except Refused as why:
+            raise Misconfigured(f"the place {self.work.row.place.folder!r} can't be opened: {why}") from None
+
+    async def _items(self) -> bool:
+        """Single items: into the place's folder, or each into the folder it came from."""
+        root = await self._into(self.kind.root(self.work.row.place))
+        progress, items = self.work.progress, self.work.row.selection.items
+        while progress.items_done < len(items):
+            if self.work.must_stop:
+                return False
+            version = await self.view.anywhere(items[progress.items_done])
+            progress.items_done += 1  # saved with the item's outcome
+            if version is None or version.folderish:
+                continue  # another kind of the selection has it, or nobody: the counts show it
+            frame = Frame(version.feed_id, "", root, "")
+            if self.work.row.place.original:
+                for above in await self.view.ancestors(version):
+                    frame = await self._enter(frame, above)
+            await self._give_back_all([version], frame)
+        return True
+
+    # -- items
+
+    async def _give_back_all(self, versions: Sequence[Version], frame: Frame) -> None:
+        wanted = list(versions)
+        if self.work.row.selection.changed_since:
+            wanted = await changed_since(self.view, wanted)
+        if never := [v for v in wanted if v.state != "kept"]:
+            told = [Restored("skipped", note=f"its content was never kept: {v.reason}") for v in never]
+            await self._tell(never, told, frame)
+            await self.work.save({"never kept": len(never)}, {})
+        wanted = [v for v in wanted if v.state == "kept"]
+        for group in groups(wanted, AT_ONCE):
+            outcomes = await self._give_back(group, frame.into)
+            await self._tell(group, outcomes, frame)
+            frame.after = group[-1].item_id
+            await self.work.save(*self._sums(group, outcomes))
+            if self.work.must_stop and group[-1] is not wanted[-1]:
+                return
+        frame.after = versions[-1].item_id
+
+    async def _give_back(self, versions: Sequence[Version], into: Into) -> list[Restored]:
+        if into.path == NOWHERE:
+            return [Restored("created") for _ in versions]
+        results: list[Restored | Exception] = [TryLater("not begun")] * len(versions)
+        for _ in range(TRIES_PER_ITEM):  # an answer that was lost: the act finds what it created
+            open_ = [i for i, r in enumerate(results) if isinstance(r, TryLater)]
+            if not open_:
+                break
+            acts = await asyncio.gather(*(self._act(versions[i], into) for i in open_))
+            tried = await self.walk.play_all(acts)
+            if late := outage(tried):
+                raise late
+            for i, result in zip(open_, tried, strict=True):
+                results[i] = result
+        return [_outcome(result) for result in results]
+
+    async def _act(self, version: Version, into: Into) -> Steps[Restored]:
+        try:
+            version = await self.view.whole(version)
+            kept = Kept(version, await self.view.house.vault.record(version))
+        except Damaged as why:
+            return _failed(why)
+        mode: Mode = "skip" if self.work.row.preview else self.work.row.mode
+        return self.kind.restore(kept, into, mark=mark(self.work.row.restore, version), mode=mode)
+
+    async def _tell(self, versions: Sequence[Version], outcomes: Sequence[Restored], frame: Frame) -> None:
+        now, row = self.view.house.clock.now(), self.work.row
+        await self.view.house.catalog.put_outcomes(
+            [
+                OutcomeRow(row.restore, mark("", v), v.kind, v.item_id, v.name, frame.path, o, now)
+                for v, o in zip(versions, outcomes, strict=True)
+            ]
+        )
+
+    def _sums(
+        self, versions: Sequence[Version], outcomes: Sequence[Restored]
+    ) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+        """Counts, losses and (for a preview) the estimate that a group of items adds."""
+        counts: dict[str, int] = {}
+        losses: dict[str, int] = {}
+        estimate: dict[str, int] = {}
+        for version, outcome in zip(versions, outcomes, strict=True):
+            losses = add(losses, dict.fromkeys(outcome.losses, 1))
+            if not self.work.row.preview:
+                counts = add(counts, {outcome.outcome: 1})
+                continue
+            name = {"skipped": "conflicts", "created": "would be created"}.get(outcome.outcome, outcome.outcome)
+            seconds = max(1 / self.kind.restore_items_per_s, version.size_bytes / self.kind.restore_bytes_per_s)
+            counts = add(counts, {name: 1})
+            estimate = add(estimate, {"items": 1, "bytes": version.size_bytes, "milliseconds": int(seconds * 1000)})
+        return counts, losses, estimate
+
+
+def _failed(why: Verdict) -> Steps[Restored]:
+    """An act for an item that can't be read from the vault: the others go on (fault: partly damaged backup)."""
+    outcome = Restored("failed", note=f"the kept copy is damaged: {why}")
+    yield from ()
+    return outcome
+
+
+def _outcome(result: Restored | Exception) -> Restored:
+    match result:
+        case Restored():
+            return result
+        case WouldWrite():
+            return Restored("created")
+        case Refused() | Verdict():
+            return Restored("failed", note=str(result))
+        case Exception() if isinstance(result, NOT_UNDERSTOOD):
+            return Restored("failed", note=f"the service's answer could not be understood ({type(result).__name__})")
+        case _:
+            raise result
+
+
+def _runs(children: Sequence[Version]) -> list[list[Version]]:
+    """Children in order, as stretches of items between folders: each folder is a stretch of its own."""
+    runs: list[list[Version]] = []
+    for child in children:
+        if child.folderish or not runs or runs[-1][-1].folderish:
+            runs.append([child])
+        else:
+            runs[-1].append(child)
+    return runs
+
+
+def add(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
+    total = dict(a)
+    for key, n in b.items():
+        total[key] = total.get(key, 0) + n
+    return total
+
+
+def mark(restore: str, version: Version) -> str:
+    """The name of "this restore of this version": what a created item bears, to be found and never made twice."""
+    digest = sha256(f"{version.kind}\n{version.feed_id}\n{version.item_id}\n{version.seq}".encode()).hexdigest()[:20]
+    return f"{restore}.{digest}" if restore else digest
