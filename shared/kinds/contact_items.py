@@ -10,6 +10,7 @@ from shared.graph.steps import Reply, Steps, delete, get, post, put, read, segme
 from shared.kinds.kind import Into, common
 from shared.kinds.mailbox import (
     LOST_CONTROLS,
+    MARKS,
     bears,
     clean,
     completed,
@@ -20,6 +21,7 @@ from shared.kinds.mailbox import (
     listed,
     marked,
     prefer,
+    strangers,
     untrackable,
     vanished,
     well,
@@ -154,7 +156,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     contacts = f"{into.path}/contacts" if into.folder_id else f"{into.owner.path}/contacts"
     found = yield from listed(f"{contacts}?{bears(mark)}&$select=id", into.owner, "contacts", permission=WRITE)
     begun = found[0] if found else None
-    twin = (yield from _twin(kept, into, contacts, begun)) if mode != "create" else None
+    twin = (yield from _twin(kept, into, contacts, mark)) if mode != "create" else None
     if twin and not begun and (mode == "skip" or _content(twin) == _content(kept.record)):
         return Restored("skipped", twin["id"], note="the contact is in the folder")
     photo = kept.parts.get("photo")
@@ -194,16 +196,18 @@ def _content(record: Json) -> str:
     return digest(as_new(record))
 
 
-def _twin(kept: Kept, into: Into, contacts: str, begun: Json | None) -> Steps[Json | None]:
-    """The contact that is in the folder already: the same name and the same first address (else mobile phone)."""
+def _twin(kept: Kept, into: Into, contacts: str, mark: str) -> Steps[Json | None]:
+    """The contact that is in the folder already: the very same name (a filter knows no case) and the same first address
+    (else mobile phone), and not made by this restore."""
     record = kept.record
     name = str(record.get("displayName") or record.get("fileAs") or "")
     member = "displayName" if record.get("displayName") else "fileAs"
     if not name:
         return (yield from _itself(kept, into))
     literal = quote("'" + name.replace("'", "''") + "'", safe="'")
-    found = yield from listed(f"{contacts}?$filter={member}%20eq%20{literal}", into.owner, "contacts", permission=WRITE)
-    same = [f for f in found if _reach(f) == _reach(record) and not (begun and f["id"] == begun["id"])]
+    query = f"$filter={member}%20eq%20{literal}&{MARKS}"
+    found = yield from listed(f"{contacts}?{query}", into.owner, "contacts", permission=WRITE)
+    same = [f for f in strangers(found, mark) if f.get(member) == name and _reach(f) == _reach(record)]
     return min(same, key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
 
 

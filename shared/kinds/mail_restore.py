@@ -12,7 +12,7 @@ from shared.kinds.kind import Into
 from shared.kinds.mail_message import Attached, as_new, attachments
 from shared.kinds.mail_messages import content_of, may_have_attachments, state_of
 from shared.kinds.mail_mime import pieces
-from shared.kinds.mailbox import bears, listed, prefer, well
+from shared.kinds.mailbox import MARKS, bears, listed, prefer, strangers, well
 from shared.model import Json, Kept, Mode, Restored
 
 WRITE = "Mail.ReadWrite"
@@ -33,7 +33,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     begun = yield from _first(into, f"{bears(mark)}&$select={STATE}")
     twin = None
     if mode != "create":
-        twin = yield from _twin(kept, into, begun)
+        twin = yield from _twin(kept, into, mark)
     if twin and not begun and (mode == "skip" or (yield from _equal(twin, kept.record, into))):
         return Restored("skipped", twin["id"], note="the message is in the folder")
     body, losses = as_new(kept.record, mark)
@@ -71,16 +71,16 @@ def _found(into: Into, query: str) -> Steps[list[Json]]:
     return (yield from listed(f"{into.path}/messages?{query}", into.owner, "mail", permission=WRITE))
 
 
-def _twin(kept: Kept, into: Into, begun: Json | None) -> Steps[Json | None]:
+def _twin(kept: Kept, into: Into, mark: str) -> Steps[Json | None]:
     """The message that is in the target already: the same one if it is still there, else one with its message id, which
-    repeats legitimately (a sent and a received copy), hence only within the folder. Drafts may have none."""
+    repeats legitimately (a sent and a received copy, true duplicates), hence only within the folder and never one that
+    this restore made. Drafts may have none."""
     message_id = kept.record.get("internetMessageId")
     if not message_id:
         return (yield from _itself(kept, into))
     literal = quote("'" + str(message_id).replace("'", "''") + "'", safe="'@")
-    found = yield from _found(into, f"$filter=internetMessageId%20eq%20{literal}&$select={TWIN}")
-    found = [f for f in found if not begun or f["id"] != begun["id"]]
-    return min(found, key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
+    found = yield from _found(into, f"$filter=internetMessageId%20eq%20{literal}&$select={TWIN}&{MARKS}")
+    return min(strangers(found, mark), key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
 
 
 def _itself(kept: Kept, into: Into) -> Steps[Json | None]:

@@ -150,6 +150,21 @@ def bears(mark: str) -> str:
     return "$filter=" + quote(clause, safe="/'():")
 
 
+MARKS = "$expand=" + quote(f"singleValueExtendedProperties($filter=id eq '{MARK}')", safe="$()='")
+
+
+def strangers(items: Sequence[Json], mark: str) -> list[Json]:
+    """Without what the same restore made (read with MARKS; a mark is `restore.version`): that is another kept item, be
+    it the same in everything, and no twin that was there before."""
+    restore = mark.rpartition(".")[0]
+
+    def ours(item: Json) -> bool:
+        marks = [str(p.get("value")) for p in item.get("singleValueExtendedProperties") or ()]
+        return any(m == mark or (restore != "" and m.rpartition(".")[0] == restore) for m in marks)
+
+    return [item for item in items if not ours(item)]
+
+
 def marked(body: Json, mark: str) -> Json:
     """The body of a creating request, with the name of this restore on it."""
     extended = [*body.get("singleValueExtendedProperties", []), {"id": MARK, "value": mark}]

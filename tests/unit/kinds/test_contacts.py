@@ -210,6 +210,13 @@ def test_a_contact_of_the_same_name_and_address_is_skipped_when_asked_to():
     assert "$filter=displayName eq 'Ann Smith'" in unquote(asked[1].path)
 
 
+def test_a_name_in_other_letters_is_another_contact():
+    """Graph's filter knows no case."""
+    louder = {**CONTACT, "id": "AAthere", "displayName": CONTACT["displayName"].upper()}
+    restored, _ = give(CONTACT, NONE, values(louder), ok({"id": "AAnew"}, 201), mode="skip")
+    assert restored == Restored("created", "AAnew")
+
+
 def test_replacing_creates_first_and_removes_after():
     old = {**CONTACT, "id": "AAold", "personalNotes": "other"}
     restored, asked = give(CONTACT, NONE, values(old), ok({"id": "AAnew"}, 201), ok(None, 204), mode="replace")

@@ -25,6 +25,10 @@ def give(record: Json, *replies: Reply, mode: Mode = "create", **parts: bytes) -
     return play(Mail().restore(kept("mail", record, **parts), TARGET, mark="r1/v1", mode=mode), *replies)
 
 
+def bearing(mark: str) -> Json:
+    return {"singleValueExtendedProperties": [{"id": MARK, "value": mark}]}
+
+
 def created(record: Json) -> Json:
     """The body of the request that creates the message."""
     _, asked = give(record, NONE, CREATED, *[ok({})] * (not record.get("isRead")))
@@ -193,9 +197,23 @@ def test_replacing_replaces_a_message_that_lacks_an_attachment():
 
 def test_replacing_goes_on_where_an_earlier_attempt_died():
     old = {**MESSAGE, "id": "AAold", "subject": "Offer, changed"}
-    both = ok({"value": [{**MESSAGE, "id": "AAbegun"}, old]})
+    both = ok({"value": [{**MESSAGE, "id": "AAbegun", **bearing("r1/v1")}, old]})
     restored, asked = give(MESSAGE, ok({"value": [BEGUN]}), both, ok(None, 204), mode="replace")
     assert (asked[-1].method, asked[-1].path, restored.outcome) == ("DELETE", "/users/u1/messages/AAold", "completed")
+
+
+def test_a_true_duplicate_that_the_same_restore_made_is_no_twin():
+    made = ok({"value": [{**MESSAGE, "id": "AAfirst", **bearing("r1.first")}]})
+    act = Mail().restore(kept("mail", MESSAGE), TARGET, mark="r1.second", mode="skip")
+    restored, _ = play(act, NONE, made, CREATED)
+    assert restored == Restored("created", "AAnew")
+
+
+def test_what_another_restore_made_is_a_twin():
+    made = ok({"value": [{**MESSAGE, "id": "AAfirst", **bearing("r0.first")}]})
+    act = Mail().restore(kept("mail", MESSAGE), TARGET, mark="r1.second", mode="skip")
+    restored, _ = play(act, NONE, made)
+    assert restored.outcome == "skipped"
 
 
 @pytest.mark.parametrize("reply", [ok({"id": "AAnew"}, 200), ok({}, 201), error(400, "ErrorInvalidRecipients")])
