@@ -15,7 +15,7 @@ from shared.vault.archive import Filed, Packed
 MANIFEST = "manifest.jsonl"
 PAGE_LIMIT = 512 << 20  # bytes; commits are bounded far below, this bounds what a reader takes into memory
 
-_SUFFIX = re.compile(r"(\.[A-Za-z0-9_-]{1,16}){1,2}")
+_SUFFIX = re.compile(r"(\.[A-Za-z0-9_-]{1,16}){1,3}")
 _PART = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 

@@ -1,0 +1,88 @@
+"""Names from anywhere as names in a folder of any operating system: harmless, distinct, told back. Standard library.
+
+What a file system does not take is written `%XX` (UTF-8), and so is `%`: unquote the name to have it back. A name that
+would differ from a sibling's only in case or composition, or is too long, gets `~` and eight characters made of the
+item's id; index.jsonl has the original.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+NAME_BYTES = 200  # file systems take 255; some room is for what we append
+PATH_BYTES = 1500  # of a folder below the target; operating systems take 4096 at best
+_FORBIDDEN = re.compile('[%<>:"/\\\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(\..*)?", re.IGNORECASE)
+
+
+def safe(name: str) -> str:
+    """One path segment that names the same thing on every system."""
+    made = _FORBIDDEN.sub(lambda found: _quoted(found[0]), name)
+    if made.endswith((".", " ")):
+        made = made[:-1] + _quoted(made[-1])
+    if made.startswith(" ") or _RESERVED.fullmatch(made):
+        made = _quoted(made[0]) + made[1:]
+    return made or "%"
+
+
+def told_back(made: str) -> str:
+    """The name that `safe` was given."""
+    return "" if made == "%" else unquote(made, errors="surrogatepass")
+
+
+def tag(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+class Folder:
+    """The names that a folder of the target holds already."""
+
+    def __init__(self, path: PurePosixPath) -> None:
+        self.path = path
+        self._taken: set[str] = set()
+
+    def reserve(self, made: str) -> None:
+        """A name that is used here by what was made elsewhere."""
+        self._taken.add(_folded(made))
+
+    def take(self, name: str, item_id: str, ending: str = "") -> str:
+        """A name of its own for an item; `ending` is ours (".eml") and stays at its end."""
+        made = safe(name + ending)
+        if len(made.encode("utf-8")) > NAME_BYTES or _folded(made) in self._taken:
+            stem, dot, suffix = (name + ending).rpartition(".")
+            if not stem or len(suffix) > 16:
+                stem, dot, suffix = name + ending, "", ""
+            made = self._distinct(stem, dot + suffix, item_id)
+        self._taken.add(_folded(made))
+        return made
+
+    def _distinct(self, stem: str, suffix: str, item_id: str) -> str:
+        n = 0
+        while True:
+            mark = f"~{tag(item_id)}{f'-{n}' if n else ''}"
+            made = (
+                _short(stem, NAME_BYTES - len(safe(suffix).encode("utf-8")) - len(mark)) + mark + safe("x" + suffix)[1:]
+            )
+            if _folded(made) not in self._taken:
+                return made
+            n += 1
+
+
+def _short(stem: str, room: int) -> str:
+    while len(safe(stem).encode("utf-8")) > room:
+        stem = stem[: max(len(stem) * room // (len(safe(stem).encode("utf-8")) + 1), len(stem) // 2, 1)]
+        if len(stem) == 1:
+            break
+    return safe(stem)
+
+
+def _quoted(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
