@@ -1,4 +1,4 @@
-"""Writes the settings' list into docs and sample: `python -m tools.write_settings`."""
+"""Writes settings and permissions into docs/operations.md, and the sample: `python -m tools.write_settings`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from itertools import groupby
 from pathlib import Path
 
+from shared.kinds import KINDS
+from shared.kinds.owners import READ_PERMISSION
 from shared.knobs import KNOBS, Knob
 
 ROOT = Path(__file__).parents[1]
 PAGE, SAMPLE = ROOT / "docs/operations.md", ROOT / "local.settings.sample.json"
-BEGIN, END = "<!-- settings: begin (python -m tools.write_settings) -->", "<!-- settings: end -->"
 
 
 def sample_document() -> dict[str, object]:
@@ -23,13 +24,33 @@ def sample_document() -> dict[str, object]:
     }
 
 
-def with_table(page: str) -> str:
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{_tables()}{END}{after}"
+def with_tables(page: str) -> str:
+    return _between(_between(page, "settings", _settings()), "permissions", _permissions())
 
 
-def _tables() -> str:
+def _between(page: str, name: str, text: str) -> str:
+    begin, end = f"<!-- {name}: begin (python -m tools.write_settings) -->", f"<!-- {name}: end -->"
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise SystemExit(f"{PAGE}: needs one pair of the markers {begin} and {end}")
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{text}{end}{rest.partition(end)[2]}"
+
+
+def _permissions() -> str:
+    rows = [f"| finding owners | `{READ_PERMISSION}` | |"]
+    rows += [
+        f"| {kind.title} | {_listed(kind.read_permissions)} | {_listed(kind.write_permissions)} |"
+        for kind in KINDS.values()
+    ]
+    head = "\n| for | backup app (reads) | restore app (writes) |\n|---|---|---|\n"
+    return head + "\n".join(rows) + "\n\n"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _settings() -> str:
     lines = []
     for section, knobs in groupby(KNOBS, key=lambda knob: knob.section):
         lines += [f"\n### {section}\n", "| setting | meaning | default |", "|---|---|---|", *map(_row, knobs)]
@@ -44,7 +65,7 @@ def _row(knob: Knob) -> str:
 
 def main() -> None:
     SAMPLE.write_text(json.dumps(sample_document(), indent=2) + "\n", encoding="utf-8")
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,10 @@ def paged(name: str) -> Json:
     return thing({"value": many(ref(name)), "next": maybe(text("Send it as `after` to get the next page."))})
 
 
+_OPENS = (
+    "Of a folder whose items are a feed of their own (a mail folder's messages): that feed's key, for the query option "
+    "`feed`. Its subfolders are in this feed, under its `key` as `folder`. Null otherwise: its content is in this feed."
+)
 _PART = thing({"size_bytes": whole(), "sha256": text(pattern="^[0-9a-f]{64}$")})
 
 _VERSION: Json = {
@@ -165,9 +169,7 @@ SCHEMAS: dict[str, Json] = {
         }
     ),
     "Feeds": listed("Feed"),
-    "Item": thing(
-        {**_VERSION, "opens": maybe(text("For a folder whose items are a feed of their own: that feed's key."))}
-    ),
+    "Item": thing({**_VERSION, "opens": maybe(text(_OPENS))}),
     "Items": paged("Item"),
     "Version": thing(_VERSION),
     "Versions": listed("Version"),

@@ -196,8 +196,31 @@ def test_the_sample_holds_every_setting_and_its_meaning() -> None:
     assert {knob.name for knob in KNOBS} <= set(sample["Values"])
 
 
-def test_the_operations_page_lists_every_setting() -> None:
-    from tools.write_settings import with_table
+def test_the_operations_page_lists_every_setting_and_permission() -> None:
+    from tools.write_settings import with_tables
 
     page = (ROOT / "docs/operations.md").read_text()
-    assert page == with_table(page)
+    assert page == with_tables(page)
+
+
+def test_a_lane_hands_itself_on_well_before_the_host_ends_it() -> None:
+    host = json.loads((ROOT / "host.json").read_text())
+    hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
+    with pytest.raises(ValueError) as told:
+        BY_NAME["LANE_BUDGET_S"].read("999999999999")
+    longest = int(str(told.value).rsplit(" ", 1)[1])
+    assert longest + 300 <= hours * 3600 + minutes * 60 + seconds
+
+
+def test_host_json_is_as_the_operations_page_explains() -> None:
+    host, page = json.loads((ROOT / "host.json").read_text()), (ROOT / "docs/operations.md").read_text()
+    queues, http = host["extensions"]["queues"], host["extensions"]["http"]
+    assert queues["messageEncoding"] == "base64" and queues["maxDequeueCount"] == 5
+    for place, entries in (("queues", queues), ("http", http)):
+        for name in entries:
+            assert name in page, f"{place}.{name} is not explained"
+    for row in (
+        f"| `queues.batchSize` | {queues['batchSize']} |",
+        f"| `http.maxConcurrentRequests` | {http['maxConcurrentRequests']} |",
+    ):
+        assert row in page
