@@ -221,9 +221,7 @@ def _named(setting: str) -> Iterator[None]:
     try:
         yield
     except ValueError as why:
-        problem = (
-            f"{setting}: the storage SDK can't use it ({type(why).__name__}); copy it anew from the account"
-        )
+        problem = f"{setting}: the storage SDK can't use it ({type(why).__name__}); copy it anew from the account"
     else:
         return
     raise Misconfigured(problem)
