@@ -135,7 +135,9 @@ class Stack:
         while not self.idle():
             if time.monotonic() > deadline:
                 log = _tail(self.plan.home / "host.log")
-                raise CannotStart(f"the functions are still at work after {within_s:.0f} s; the host's log ends:\n{log}")
+                raise CannotStart(
+                    f"the functions are still at work after {within_s:.0f} s; the host's log ends:\n{log}"
+                )
             tick()
             time.sleep(STEP_S)
 

@@ -52,6 +52,7 @@ class Mail(Kind):
         "requests for a delivery or read receipt, or it would be sent again; drafts keep theirs",
         "recoverable items come back into an ordinary folder of that name: theirs can't be written to",
         "drafts may come back with the dates of the restore; a message without a message id gets one",
+        "folders of one name beside each other, which some clients make, come back as one",
         "control characters in texts, and reply-to addresses that are none: a new message is refused with them",
         "attached messages with attachments of their own, attached events and contacts come back as files",
         "links to files in the cloud: the record keeps them, the restored message has them only where its body does",
