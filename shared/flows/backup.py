@@ -34,7 +34,7 @@ async def serve(ticket: LaneTicket, house: House) -> None:
     except HandOn:
         await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, hop=ticket.hop + 1)))
         return
-    await _retry_owed(house, owner, ticket.run)
+    await _retry_owed(house, owner, ticket.lane, ticket.run)
     await house.catalog.put_run(replace(run, ended_at=house.clock.now()))
     await lanes.leave(house, keeper.row, "; ".join(run.problems)[:1000])
 
@@ -80,11 +80,11 @@ async def _run_row(house: House, row: LaneRow) -> RunRow:
     return run
 
 
-async def _retry_owed(house: House, owner: Owner, run: str) -> None:
+async def _retry_owed(house: House, owner: Owner, lane: str, run: str) -> None:
     """What is owed gets a ticket of its own: big items at once, failed ones when their wait is over."""
-    now = house.clock.now()
+    now, kinds = house.clock.now(), {kind.name for kind in house.kinds_for(owner.type, lane)}
     for owed in await house.catalog.owed(owner):
-        if owed.next_at is None or owed.next_at <= now:
+        if owed.kind in kinds and (owed.next_at is None or owed.next_at <= now):
             ticket = ItemTicket(owner.tenant, owner.type, owner.id, owed.kind, owed.feed_id, owed.item_id, run)
             await house.queue.send(tickets.ITEM, tickets.write(ticket))
 

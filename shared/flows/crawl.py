@@ -98,7 +98,7 @@ class Crawl:
         return True
 
     async def _to_its_end(self, state: FeedState) -> None:
-        keeper = Keeper(self.house, self.kind, self.walk, self.run)
+        keeper = Keeper(self.house, self.kind, self.walk, self.run, self.alive)
         starting = state.cursor is None or state.closed or (state.last and self._due(state))
         restarts, empty, links = 0, 0, set[int]()
         for _ in range(ROUND_PAGES):

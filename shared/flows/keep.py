@@ -6,7 +6,7 @@ feed's row. A crash anywhere leaves at worst parts nobody points at, or a page w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TypeVar
@@ -70,6 +70,7 @@ class Keeper:
     kind: Kind
     walk: Walk
     run: str
+    alive: Callable[[], Awaitable[None]] | None = None
     round: Round | None = None
 
     async def keep(self, state: FeedState, listing: Listing, *, starting: bool) -> FeedState:
@@ -78,7 +79,9 @@ class Keeper:
         sheet = Sheet(state, self.run, round_from)
         changes = last_of_each(listing.changes)
         todo = await self._sort(state, changes, sheet)
-        for group in groups(todo, self.house.limits.at_once):
+        for n, group in enumerate(groups(todo, self.house.limits.at_once)):
+            if n:
+                await self._may_go_on(sheet)
             sheet = await self._take(group, sheet)
         if listing.last and round_from is not None and round_from > 1:
             sheet = await self._sweep(sheet, changes)
@@ -143,6 +146,15 @@ class Keeper:
             enter(sheet, seen, verdict_on(result), known.here)
         full = sheet.size_bytes > self.house.limits.page_bytes or sheet.count >= self.house.limits.page_items
         return await self._save(sheet) if full else sheet
+
+    async def _may_go_on(self, sheet: Sheet) -> None:
+        """Between groups the work may be told to stop: what is taken is kept first, so that it is not taken again."""
+        if self.alive is not None:
+            try:
+                await self.alive()
+            except Exception:
+                await self._save(sheet)
+                raise
 
     async def _save(self, sheet: Sheet) -> Sheet:
         """Commit what the sheet holds without moving the cursor: the listing is asked again from where it began."""
