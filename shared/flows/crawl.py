@@ -76,7 +76,8 @@ class Crawl:
         """Time for a full listing: a change may have slipped through the delta."""
         if state.listed_at is None:
             return True
-        return self.house.clock.now() - state.listed_at > timedelta(days=self.kind.reconcile_days)
+        days = self.kind.tree_days if state.feed.id == self.kind.tree else self.kind.reconcile_days
+        return self.house.clock.now() - state.listed_at > timedelta(days=days)
 
     # -- one feed
 

@@ -47,6 +47,7 @@ class Kind(ABC):
     server_owned: ClassVar[frozenset[str]]  # members of a record that no client can set
     losses: ClassVar[tuple[str, ...]]  # what a restore can't give back, in words for people
     tree: ClassVar[str | None] = None  # id of the feed whose items are folders that open feeds of their own, if any
+    tree_days: ClassVar[int] = 7  # the tree is listed in full at least this often: delta may not tell of hidden folders
     restore_bytes_per_s: ClassVar[int] = 500_000  # what the service lets one restore write (for estimates)
     restore_items_per_s: ClassVar[float] = 4.0
     reconcile_days: ClassVar[int]  # a full listing at least this often, though changes are known by delta
