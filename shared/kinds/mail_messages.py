@@ -45,7 +45,7 @@ ATTACHMENT = "id,name,contentType,size,isInline,lastModifiedDateTime"
 PAGE_SIZES = (100, 10, 1)  # bodies come with the page: hundreds of them time out; one may be broken
 LISTED = "list:"  # a cursor without delta: the link of a plain listing, or nothing when that is at its end
 
-STEPPED = "step:"  # a cursor: "step:<how many are behind us>:<how many of the last ones could not be listed>"
+STEPPED = "step:"  # a cursor: how many are behind us, how many of the last ones failed, how many to ask one by one
 UNLISTED = "unlisted:"  # an item id made of the place where a message must be that no listing shows
 MOST_UNLISTED = 20  # in a row: then it is the service that is broken
 
@@ -72,9 +72,10 @@ def changes(feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
         reply = yield from _page(_start(feed, "", SELECT))
     if _poisoned(reply):
         # one item breaks even a page of its own: list anew what can't break; items are then read one by one
-        reply = yield from _page(_start(feed, "" if plain else "/delta", LEAN))
+        lean = _start(feed, "" if plain else "/delta", LEAN)
+        reply = yield get(lean, headers=prefer(PAGE_SIZES[0]), batchable=False)
     if _poisoned(reply):
-        return (yield from _stepping(feed, 0, 0))
+        return (yield from _stepping(feed, 0, 0, 0))
     body = well(reply, feed.owner, f"mail folder {feed.id}", permission=READ, opened=True).json
     url, last = link(body)
     entries = yield from completed(latest(body["value"]), feed.owner, path="messages", select=SELECT, sign="body")
@@ -158,23 +159,30 @@ def _page(url: str) -> Steps[Reply]:
     return reply
 
 
-def _stepping(feed: Feed, behind: int, failed: int) -> Steps[Listing]:
+def _stepping(feed: Feed, behind: int, failed: int, alone: int) -> Steps[Listing]:
     """A page from a place on, oldest first, so that what arrives meanwhile comes last. A place that can't be listed is
     stepped over and told as an item of its own, to be owed. The next run begins anew."""
-    for size in PAGE_SIZES:
+    sizes = (1,) if alone else PAGE_SIZES
+    for size in sizes:
         reply = yield get(_place(feed, behind, size), headers=prefer(size), batchable=False)
         if not _poisoned(reply):
             break
+    if size == 1 and not alone:
+        alone = PAGE_SIZES[1]  # the broken one is among the next ten: no use to ask for all of them again
     if _poisoned(reply):
         if failed + 1 >= MOST_UNLISTED:
             raise Unreachable(f"{_name(feed)}: Graph answers {reply.status} {reply.code} to every listing")
         there = _unlisted(feed, f"{UNLISTED}{behind}")
-        return Listing((there,), f"{STEPPED}{behind + 1}:{failed + 1}", last=False)
+        return Listing((there,), _step(behind + 1, failed + 1, alone - 1), last=False)
     body = well(reply, feed.owner, f"mail folder {feed.id}", permission=READ, opened=True).json
     entries = yield from completed(latest(body["value"]), feed.owner, path="messages", select=SELECT, sign="body")
     last = "@odata.nextLink" not in body
-    cursor = LISTED if last else f"{STEPPED}{behind + len(body['value'])}:0"
+    cursor = LISTED if last else _step(behind + len(body["value"]), 0, max(alone - 1, 0))
     return Listing(tuple(_seen(feed, e) for e in entries), cursor, last)
+
+
+def _step(*numbers: int) -> Cursor:
+    return STEPPED + ":".join(map(str, numbers))
 
 
 def _place(feed: Feed, behind: int, size: int) -> str:
