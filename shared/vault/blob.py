@@ -36,7 +36,7 @@ class AzureBlobs:
             "transport": Wire(connection_data_block_size=READ_BLOCK),
             "initial_backoff": 1,
             "increment_base": 2,
-            "retry_total": 4,
+            "retry_total": 3,
             "max_single_put_size": ONE_REQUEST,
             "max_single_get_size": ONE_REQUEST,
             **options,
