@@ -27,7 +27,8 @@ import vault_tree
 FORMAT = 1
 ENTRY_LIMIT = 256 << 20  # no entry of a page is larger; what claims to be would only fill the memory
 OPEN_PAGES = 16  # items come page by page, but what they share with older versions lies anywhere
-PAGE = re.compile(r"pages/([^/]+)/([^/]+)/([^/]+)/([a-z2-7]{26})/([0-9]{10})\.zip")
+_NAME = r"((?!\.+/)[A-Za-z0-9=._-]+)"
+PAGE = re.compile(rf"pages/{_NAME}/{_NAME}/{_NAME}/([a-z2-7]{{26}})/([0-9]{{10}})\.zip")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -119,6 +120,8 @@ class Vault:
         try:
             digest, size = part["sha256"], part["size"]
             chunks, entry, page = part.get("chunks"), part.get("entry"), part.get("page", page)
+            if not isinstance(size, int) or size < 0:
+                raise ValueError(f"a size of {size!r}")
             pieces = self._chunks(chunks) if entry is None else iter([self._entry(page, entry, size)])
             whole, length = hashlib.sha256(), 0
             for piece in pieces:

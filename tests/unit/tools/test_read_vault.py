@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -217,6 +218,37 @@ def test_hostile_names_stay_inside_and_can_be_told_back(tmp_path: Path):
         made = inner.rsplit("/", 1)[1]
         assert len(made.encode()) <= 255
         assert "~" in made or unquote(made, errors="surrogatepass") == (name or f"g{n}")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"size": -5, "entry": "000001.txt"},
+        {"size": "9", "entry": "000001.txt"},
+        {"size": 10, "entry": "../../secret"},
+        {"size": 10, "entry": "e", "page": "pages/../../../../" + "a" * 26 + "/0000000001.zip"},
+        {"size": 10, "entry": "e", "page": "/etc/passwd"},
+        {"size": 10, "chunks": [["../../../etc/passwd", 10]]},
+        {"size": 10, "chunks": [7]},
+        {"size": 10},
+        [],
+        7,
+    ],
+)
+def test_forged_parts_are_told_and_nothing_outside_is_read(vault: Path, tmp_path: Path, part: Any):
+    path = page_of(vault, DRIVE, 2)
+    with zipfile.ZipFile(path) as opened:
+        lines = opened.read("manifest.jsonl").decode().splitlines()
+    line = json.loads(lines[1])
+    line["parts"]["content"] = part | {"sha256": "a" * 64} if isinstance(part, dict) else part
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as forged:
+        forged.writestr("manifest.jsonl", "\n".join([lines[0], json.dumps(line), *lines[2:], ""]))
+        forged.writestr("000001.txt", b"0" * 1_000_000)
+    done = read(vault, tmp_path / "to")
+    assert done.status == 1
+    assert done.told
+    assert all(len(data) < 5000 for data in done.below("files").values())
+    assert "Documents/Deep/video.mp4" in done.below("files")
 
 
 def test_twins_in_case_and_composition_stay_apart(tmp_path: Path):
