@@ -102,11 +102,15 @@ Change = Seen | Gone
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One answer of a feed. `last`: the cursor is good for the next run; otherwise the round goes on from it."""
+    """One answer of a feed. `last`: the cursor is good for the next run; otherwise the round goes on from it.
+
+    `whole` False, on the last answer of a full round: something could not be listed, so absence proves nothing.
+    """
 
     changes: tuple[Change, ...]
     cursor: Cursor
     last: bool
+    whole: bool = True
 
 
 # --- what we keep ------------------------------------------------------------------------------------------------

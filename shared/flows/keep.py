@@ -83,7 +83,7 @@ class Keeper:
             if n:
                 await self._may_go_on(sheet)
             sheet = await self._take(group, sheet)
-        if listing.last and round_from is not None and round_from > 1:
+        if listing.last and listing.whole and round_from is not None and round_from > 1:
             sheet = await self._sweep(sheet, changes)
         if sheet.worth_a_page:
             return await self.commit(sheet, listing.cursor, last=listing.last)

@@ -178,7 +178,7 @@ def _stepping(feed: Feed, behind: int, failed: int, alone: int) -> Steps[Listing
     entries = yield from completed(latest(body["value"]), feed.owner, path="messages", select=SELECT, sign="body")
     last = "@odata.nextLink" not in body
     cursor = LISTED if last else _step(behind + len(body["value"]), 0, max(alone - 1, 0))
-    return Listing(tuple(_seen(feed, e) for e in entries), cursor, last)
+    return Listing(tuple(_seen(feed, e) for e in entries), cursor, last, whole=False)
 
 
 def _step(*numbers: int) -> Cursor:

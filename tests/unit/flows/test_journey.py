@@ -257,3 +257,12 @@ def _drive(worlds: Worlds) -> dict[str, str]:
     drives = dump_drives(worlds.tenant)
     items = next(drive for user, drive in drives.items() if user.startswith(WHO))
     return {path: item.get("sha256") for path, item in items.items()}
+
+
+async def test_a_folder_with_a_message_that_breaks_every_listing_loses_nothing_it_had(stage: Stage) -> None:
+    await stage.back_up()
+    names = list(await stage.listed("mail", "Inbox"))
+    stage.change("break_message", subject=names[0], way="list")
+    stage.change("expire_mail_tokens")
+    await stage.back_up()
+    assert set(names) <= set(await stage.listed("mail", "Inbox"))
