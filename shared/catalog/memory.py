@@ -6,7 +6,6 @@ import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import count
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
@@ -20,7 +19,7 @@ Test = Callable[[Row], bool]
 class MemoryRows:
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, _Partition]] = {}
-        self._tags = (f'W/"{n}"' for n in count(1))
+        self._written = 0
 
     async def get(self, table: str, partition: str, row: str) -> Row | None:
         found = self._partition(table, partition).rows.get(row)
@@ -76,7 +75,8 @@ class MemoryRows:
         return self._tables.setdefault(table, {}).setdefault(partition, _Partition())
 
     def _write(self, table: str, row: Row) -> str:
-        etag = next(self._tags)
+        self._written += 1
+        etag = f'W/"{self._written}"'
         kept = {name: value for name, value in row.items() if name != "etag"} | {"etag": etag}
         self._partition(table, str(row["PartitionKey"])).put(str(row["RowKey"]), kept)
         return etag
