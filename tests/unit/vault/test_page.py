@@ -9,13 +9,16 @@ import zlib
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import DigestMismatch, FormatUnknown
 from shared.model import Account, Chunk, Draft, Drafted, Entry, Feed, Owner, Part
 from shared.vault import address, archive, manifest, page
 from tests.unit.vault.drafts import BO, INBOX, TENANT, draft, header, message, version
+
+# a busy machine is no failure
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NAME = address.page_name(INBOX, 1)
 
@@ -322,6 +325,7 @@ def drafts(draw: st.DrawFn) -> Draft:
     return Draft(head, tuple(changes), tuple(draw(st.lists(TEXTS, max_size=3))))
 
 
+@CALM
 @given(drafts())
 def test_what_is_packed_is_what_is_read(made: Draft):
     name = address.page_name(made.header.feed, made.header.seq)
@@ -341,6 +345,7 @@ def test_what_is_packed_is_what_is_read(made: Draft):
         assert {part: seen.parts[part] for part in change.version.parts} == change.version.parts
 
 
+@CALM
 @given(st.binary(max_size=300))
 def test_noise_is_refused_and_nothing_else(noise: bytes):
     with pytest.raises((DigestMismatch, FormatUnknown)):
