@@ -41,7 +41,7 @@ async def serve(ticket: ItemTicket, house: House) -> None:
     if isinstance(taken, Lost | Vanished):
         await _wait_longer(house, owed, taken.reason if isinstance(taken, Lost) else "it was gone when we came")
         return
-    await _commit(house, kind, walk, state, ticket.run, seen, taken)
+    await _commit(house, kind, walk, state, owed, ticket.run, seen, taken)
     await _correct_run(house, ticket)
 
 
@@ -53,13 +53,14 @@ async def _taken(walk: Walk, kind: Kind, feed: Feed, seen: Seen, known: Known) -
 
 
 async def _commit(
-    house: House, kind: Kind, walk: Walk, state: FeedState, run: str, seen: Seen, taken: Taken
+    house: House, kind: Kind, walk: Walk, state: FeedState, owed: Owed, run: str, seen: Seen, taken: Taken
 ) -> None:
     """A page like any other, with the feed's cursor carried forward: it covers no more than the page before it did."""
     keeper = Keeper(house, kind, walk, run)
     for _ in range(TRIES_AGAINST_TWINS):
         here = (await house.catalog.latest(state.feed, [seen.item_id])).get(seen.item_id, Known()).here
         if here is not None and here.state == "kept" and kind.unchanged(seen, here):
+            await house.catalog.forgive(owed)
             return  # a twin kept it
         sheet = Sheet(state, state.run or run, state.round_from)
         enter(sheet, seen, taken, here)
