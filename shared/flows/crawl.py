@@ -8,12 +8,12 @@ from datetime import timedelta
 
 from shared.errors import CursorExpired, NeedsPerson, NotPermitted, OwnerMissing, StartOver, Throttled, Unreachable
 from shared.flows.house import House
-from shared.flows.keep import Keeper, Overtaken, Round, mark
+from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, Round, mark
 from shared.flows.sheet import Sheet
 from shared.flows.walk import Walk
 from shared.graph.steps import Refused
 from shared.kinds.kind import Kind
-from shared.model import Account, Feed, FeedState, Owner
+from shared.model import Account, Cursor, Feed, FeedState, Listing, Owner
 
 ROUND_PAGES = 100_000  # a feed that asks for more is looping
 EMPTY_PAGES = 1_000  # empty pages with a next link are legal; endless ones are not
@@ -107,7 +107,7 @@ class Crawl:
             if starting or (state.round_from is not None and keeper.round is None):
                 keeper.round = await self._round(state, starting=starting)
             try:
-                listing = await self.walk.play(self.kind.changes(state.feed, None if starting else state.cursor))
+                listing = await self._listing(state.feed, None if starting else state.cursor)
                 state = await keeper.keep(state, listing, starting=starting)
                 empty = 0 if listing.changes else empty + 1
                 if not listing.last and (mark(listing.cursor) in links or empty > EMPTY_PAGES):
@@ -130,6 +130,13 @@ class Crawl:
                 return
             links.add(mark(listing.cursor))
         raise Unreachable(f"more than {ROUND_PAGES} pages in one round; tried again on the next run")
+
+    async def _listing(self, feed: Feed, cursor: Cursor | None) -> Listing:
+        """One answer of the feed; one that makes no sense to the kind is none, and nothing of it counts."""
+        try:
+            return await self.walk.play(self.kind.changes(feed, cursor))
+        except NOT_UNDERSTOOD as why:
+            raise Unreachable(f"the service's listing could not be understood ({type(why).__name__})") from why
 
     async def _round(self, state: FeedState, *, starting: bool) -> Round:
         """What has to be remembered of a full round: what the feed holds, and what the round's pages have shown."""

@@ -56,11 +56,11 @@ class Files(Kind):
     lane = "drive"
     exclusive_lane = False
     read_permissions = ("Files.Read.All",)
-    # the permission map lists only Sites.ReadWrite.All for createUploadSession
-    write_permissions = ("Files.ReadWrite.All", "Sites.ReadWrite.All")
+    # the permission map lists it alone for createUploadSession, and it covers the rest
+    write_permissions = ("Sites.ReadWrite.All",)
     server_owned = frozenset(
         {"id", "eTag", "cTag", "webUrl", "createdBy", "createdDateTime", "lastModifiedBy", "lastModifiedDateTime"}
-        | {"parentReference", "shared", "folder", "package", "root", "size"}
+        | {"parentReference", "shared", "file", "folder", "package", "root", "size"}
     )
     losses = (
         "who created and changed a file: the restore app becomes the author",
@@ -212,7 +212,7 @@ class Files(Kind):
 
     def root(self, place: Place) -> Steps[Into]:
         reply = yield get(f"{place.owner.path}/drive?$select=id,driveType,webUrl", units=1)
-        check_drive(reply, place.owner)
+        check_drive(reply, place.owner, grant=self.write_permissions[0])
         drive = reply.json
         return (yield from files_places.root(place, drive, drive_path(drive["id"])))
 
@@ -281,11 +281,11 @@ def suffix_of(name: str) -> str:
 # -- refusals
 
 
-def check_drive(reply: Reply, owner: Owner) -> None:
+def check_drive(reply: Reply, owner: Owner, *, grant: str = "Files.Read.All") -> None:
     """Whether the owner's drive lets us in; the texts say what a person can do."""
     if reply.ok:
         return
-    _check_access(reply, f"{owner.path} files")
+    _check_access(reply, f"{owner.path} files", grant)
     said = reply.body.decode("utf-8", "replace").lower()
     if not reply.found or any(text in said for text in NO_DRIVE):
         raise OwnerMissing(f"{owner.path} files: no OneDrive; it comes with a licence and the user's first visit")
@@ -309,8 +309,8 @@ def _check_listing(reply: Reply, feed: Feed, cursor: Cursor | None) -> None:
         raise Unreachable(f"{what}: {reply.status} for its listing")
 
 
-def _check_access(reply: Reply, what: str) -> None:
+def _check_access(reply: Reply, what: str, grant: str = "Files.Read.All") -> None:
     if reply.status == 423:
         raise NotPermitted(f"{what}: the site is locked ({reply.code}); an administrator can unlock it")
     if reply.status in (401, 403):
-        raise NotPermitted(f"{what}: Graph refused ({reply.code}); grant Files.Read.All, or the site is closed to apps")
+        raise NotPermitted(f"{what}: Graph refused ({reply.code}); grant {grant}, or the site is closed to apps")

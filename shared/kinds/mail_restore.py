@@ -12,7 +12,7 @@ from shared.kinds.kind import Into
 from shared.kinds.mail_message import Attached, as_new, attachments
 from shared.kinds.mail_messages import content_of, may_have_attachments, state_of
 from shared.kinds.mail_mime import pieces
-from shared.kinds.mailbox import MARKS, bears, listed, prefer, strangers, well
+from shared.kinds.mailbox import MARKS, bears, clean, digest, listed, prefer, strangers, well
 from shared.model import Json, Kept, Mode, Restored
 
 WRITE = "Mail.ReadWrite"
@@ -22,6 +22,7 @@ LARGEST_BYTES = 150_000_000
 FRAGMENT_BYTES = 12 * 320 * 1024  # below the 4 MB that a fragment may have
 TWIN = "id,changeKey,subject,body,from,sender,toRecipients,ccRecipients,bccRecipients,replyTo,sentDateTime,"
 TWIN += "receivedDateTime,internetMessageId,hasAttachments,importance,isDraft,isRead,flag,categories"
+SAYING = ("isDraft", "subject", "body", "toRecipients", "ccRecipients", "bccRecipients")
 STATE = "id,isDraft,isRead,flag,categories"
 
 NOT_ADDED = "attachments could not be added to a message that is no draft: grant Mail-Advanced.ReadWrite.All to the app"
@@ -74,10 +75,10 @@ def _found(into: Into, query: str) -> Steps[list[Json]]:
 def _twin(kept: Kept, into: Into, mark: str) -> Steps[Json | None]:
     """The message that is in the target already: the same one if it is still there, else one with its message id, which
     repeats legitimately (a sent and a received copy, true duplicates), hence only within the folder and never one that
-    this restore made. Drafts may have none."""
+    this restore made."""
     message_id = kept.record.get("internetMessageId")
     if not message_id:
-        return (yield from _itself(kept, into))
+        return (yield from _itself(kept, into)) or (yield from _nameless(kept, into, mark))
     literal = quote("'" + str(message_id).replace("'", "''") + "'", safe="'@")
     found = yield from _found(into, f"$filter=internetMessageId%20eq%20{literal}&$select={TWIN}&{MARKS}")
     return min(strangers(found, mark), key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
@@ -90,6 +91,22 @@ def _itself(kept: Kept, into: Into) -> Steps[Json | None]:
     path = f"{into.owner.path}/messages/{segment(kept.version.item_id)}?$select={TWIN},parentFolderId"
     reply = yield get(path, headers=prefer())
     return reply.json if reply.ok and reply.json.get("parentFolderId") == into.folder_id else None
+
+
+def _nameless(kept: Kept, into: Into, mark: str) -> Steps[Json | None]:
+    """A message that was kept without a message id, which drafts may lack, is known by what it says to whom: given back
+    earlier it got an id."""
+    subject = kept.record.get("subject")
+    if not subject:
+        return None
+    literal = quote("'" + str(clean(subject)).replace("'", "''") + "'", safe="'")
+    found = yield from _found(into, f"$filter=subject%20eq%20{literal}&$select={TWIN}&{MARKS}")
+    same = [f for f in strangers(found, mark) if _saying(f) == _saying(kept.record)]
+    return min(same, key=lambda f: str(f["id"]), default=None)
+
+
+def _saying(record: Json) -> str:
+    return digest(*(clean(record.get(name)) or None for name in SAYING))
 
 
 def _equal(twin: Json, record: Json, into: Into) -> Steps[bool]:

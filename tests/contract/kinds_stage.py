@@ -1,0 +1,186 @@
+"""The stage on which every kind plays the same story: a small tenant, its backup and restore apps, and what is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sandbox.tenant.happenings import mutate
+from sandbox.tenant.oauth import mint
+from sandbox.tenant.seed import app_named
+from sandbox.tenant.seed_drives import give_drive
+from sandbox.tenant.state import Options, User
+from shared.catalog.nouns import OutcomeRow, RestoreRow, RunRow
+from shared.flows import plan, restore
+from shared.flows.house import House, Limits, Policy
+from shared.kinds import KINDS
+from shared.kinds.kind import Kind
+from shared.model import Feed, Mode, Owner, Place, Selection, Version
+from tests.rig import Probe, Worlds, drain, process, worlds
+
+PAGES = Path(__file__).parents[1] / "pages"
+GRAPH = "https://graph.microsoft.com"
+CONTENT = ("/$value", "/content", "/contentStream", "download GET")  # requests for an item's own bytes
+
+
+class Granted:
+    """A token with these application roles and no others."""
+
+    def __init__(self, worlds: Worlds, app: str, roles: frozenset[str]) -> None:
+        self._token = mint(worlds.tenant, app_named(worlds.tenant, app), GRAPH, sorted(roles))
+
+    async def token(self, stale: str = "") -> str:
+        return self._token
+
+
+@dataclass(slots=True)
+class Stage:
+    worlds: Worlds
+    kind: Kind
+    limits: Limits
+    _orders: int = 0
+
+    def house(self) -> House:
+        return process(self.worlds, Probe(), self.limits, Policy(kinds=(self.kind.name,)))
+
+    def asked(self, app: str) -> dict[str, int]:
+        """How often which request reached the tenant since `forget`, the parts of a $batch on their own."""
+        shapes = self.worlds.running.traffic.shapes
+        return {
+            name.removeprefix(f"{app} "): n
+            for name, n in shapes.items()
+            if name.startswith((f"{app} ", "download ", "upload ")) and not name.endswith("/$batch")
+        }
+
+    def content_read(self, app: str) -> list[str]:
+        return [name for name in self.asked(app) if name.endswith(CONTENT)]
+
+    def written(self, app: str) -> int:
+        """Requests of the app that change something, and bytes it sent to upload addresses."""
+        uploads = sum(n for name, n in self.worlds.running.traffic.shapes.items() if name.startswith("upload "))
+        return self.worlds.running.traffic.writes[app] + uploads
+
+    def forget(self) -> None:
+        self.worlds.running.traffic.shapes.clear()
+        self.worlds.running.traffic.writes.clear()
+
+    def grant(self, app: str, roles: frozenset[str] | None = None) -> None:
+        """The app's token from now on; None: all that the tenant gives it."""
+        known = app_named(self.worlds.tenant, app).roles
+        self.worlds.tokens[app] = Granted(self.worlds, app, known if roles is None else roles)  # type: ignore[assignment]
+
+    def owner(self, name: str) -> Owner:
+        user = self.worlds.tenant.find_user(f"{name}@{self.worlds.tenant.domain}")
+        assert user is not None
+        return Owner(self.worlds.tenant.id, "user", user.id, user.upn)
+
+    def newcomer(self, name: str) -> Owner:
+        """A user with everything a licence gives, and nothing in it."""
+        tenant = self.worlds.tenant
+        user: User = tenant.add_user(name, name.capitalize())
+        tenant.add_mailbox(user)
+        give_drive(tenant, user)
+        return self.owner(name)
+
+    def mutate(self, story: str) -> None:
+        """What tests/pages/<kind>/story.json tells under that name: changes of the sandbox tenant."""
+        mutate(self.worlds.tenant, self.story[story])
+
+    @property
+    def story(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((PAGES / self.kind.name / "story.json").read_text("utf-8"))
+        return told
+
+    async def back_up(self, owner: Owner) -> RunRow:
+        """One run of the kind over the owner, with all the tickets that come of it."""
+        self.worlds.clock.advance(3600)
+        house = self.house()
+        [planned] = await plan.now(house, [owner.id])
+        await drain(self.worlds, house)
+        run = await house.catalog.run(house.tenant, planned.run)
+        assert run is not None
+        return run
+
+    async def give_back(
+        self, owner: Owner, place: Place, *, order: str = "", mode: Mode = "create", preview: bool = False,
+        at: datetime | None = None, items: tuple[str, ...] = (), folder: str | None = None,
+    ) -> RestoreRow:  # fmt: skip
+        """One restore to its end. The same `order` again is the same restore with its progress lost."""
+        house = self.house()
+        self._orders += 1
+        selection = Selection(owner, (self.kind.name,), at or self.worlds.clock.now(), folder, items)
+        restore_id = order or f"order{self._orders}"
+        there = await house.catalog.restore(house.tenant, restore_id)
+        if there is not None:
+            await self.worlds.rows.delete("restores", *_key_of(self.worlds, restore_id))
+        await restore.order(house, selection, place, mode, restore=restore_id, preview=preview, by="test")
+        await drain(self.worlds, house)
+        row = await house.catalog.restore(house.tenant, restore_id)
+        assert row is not None
+        return row
+
+    async def outcomes(self, restore_id: str) -> list[OutcomeRow]:
+        found, after = [], ""
+        while True:
+            some, next_ = await self.house().catalog.outcomes(restore_id, after)
+            found += some
+            if not next_:
+                return found
+            after = next_
+
+    async def kept(self, owner: Owner, at: datetime | None = None) -> list[tuple[str, Version]]:
+        """Every item the catalog shows at the moment, with the path it lies at; folders end in a slash."""
+        house = self.house()
+        moment = at or self.worlds.clock.now()
+        feeds = {state.feed.id: state.feed for state in await house.catalog.feeds(owner, self.kind.name)}
+        tops = feeds.values() if self.kind.tree is None else [feeds[self.kind.tree]]
+        found: list[tuple[str, Version]] = []
+        open_: list[tuple[Feed, str | None, str]] = [(feed, "", "/") for feed in tops]
+        while open_:
+            feed, folder, path = open_.pop()
+            for version in await _members(house, feed, folder, moment):
+                here = f"{path}{version.name}/" if version.folderish else path
+                found.append((here, version))
+                if version.folderish:
+                    open_.append((feed, version.item_id, here))
+                    opened = self.kind.opens(version)
+                    open_ += [(opened, None, here)] if opened and opened.id in feeds else []
+        return found
+
+
+async def _members(house: House, feed: Feed, folder: str | None, at: datetime) -> list[Version]:
+    """The items of a folder, whole; `folder` None: all of the feed."""
+    found: list[Version] = []
+    after: str | None = ""
+    while after is not None:
+        some, after = await house.catalog.listing(feed, folder, at, after=after)
+        found += [await house.catalog.version(feed, v.item_id, v.seq) or v for v in some]
+    return found
+
+
+def _key_of(worlds: Worlds, restore_id: str) -> tuple[str, str]:
+    from shared.catalog import keys
+
+    return keys.plain(worlds.tenant.id), keys.plain(restore_id)
+
+
+@asynccontextmanager
+async def staged(
+    kind: str, traffic: Path | None = None, *, seed: str = "small", limits: Limits | None = None, **options: Any
+) -> AsyncIterator[Stage]:
+    small: dict[str, Any] = {"huge": 9 << 20, "attachment": 4 << 20} if seed == "awkward" else {}
+    async with worlds(seed, Options(**{"latency_s": 0, **options}), traffic, **small) as there:
+        if traffic is not None:
+            write_granted(there, traffic)
+        yield Stage(there, KINDS[kind], limits or Limits())
+
+
+def write_granted(worlds: Worlds, traffic: Path) -> None:
+    """Beside the traffic: what each app may do, for the checker."""
+    granted = {app.name: {"application": sorted(app.roles)} for app in worlds.tenant.apps.values() if app.roles}
+    (traffic / "granted.json").write_text(json.dumps(granted, indent=1))
