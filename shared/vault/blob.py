@@ -11,10 +11,13 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.storage.blob import ContentSettings
 from azure.storage.blob.aio import ContainerClient
 
-from shared.errors import PartMissing
+from shared.errors import NotPermitted, PartMissing
 from shared.storage import Wire, translated
 
-ONE_REQUEST = 64 << 20  # up to here a write or read is a single request; a larger page is put in blocks
+ONE_READ = 64 << 20  # up to here a read is a single request
+# Every blob is one Put Blob (the service takes 5,000 MiB): the right to create without overwriting covers that call and
+# neither Put Block nor Put Block List (Storage docs: authorize with Microsoft Entra ID, permissions per operation).
+ONE_WRITE = 512 << 20
 LISTED_AT_ONCE = 5000
 READ_BLOCK = 256 << 10  # the default of 4 KiB costs more than the network
 _TYPES = {".zip": "application/zip", ".json": "application/json"}
@@ -37,8 +40,8 @@ class AzureBlobs:
             "initial_backoff": 1,
             "increment_base": 2,
             "retry_total": 3,
-            "max_single_put_size": ONE_REQUEST,
-            "max_single_get_size": ONE_REQUEST,
+            "max_single_put_size": ONE_WRITE,
+            "max_single_get_size": ONE_READ,
             **options,
         }
         if credential is None:
@@ -64,6 +67,10 @@ class AzureBlobs:
                     )
                     return True
             except ResourceExistsError:  # its code may also be that a policy forbids to change it: it exists
+                return False
+            except NotPermitted:
+                if await self.size(name) is None:  # else it exists, and this identity may create but not overwrite
+                    raise
                 return False
             except ResourceNotFoundError:
                 if attempt == 2:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
-from shared.errors import PartMissing
+from shared.errors import NotPermitted, PartMissing
 from shared.ports import Blobs
 from shared.vault.blob import AzureBlobs
 from shared.vault.memory import MemoryBlobs
@@ -77,3 +79,50 @@ async def test_a_chunk_of_eight_mebibytes_comes_back_whole(blobs: Blobs):
     assert await blobs.size("parts/ab/chunk") == len(chunk)
     assert await blobs.read("parts/ab/chunk") == chunk
     assert await blobs.read("parts/ab/chunk", (8 << 20) - 3, 10) == chunk[-3:]
+
+
+def narrowed(connection_string: str, container: str, *, create: bool) -> str:
+    """As an identity in Azure that may read, maybe create, and neither overwrite nor delete."""
+    parts = dict(part.split("=", 1) for part in connection_string.rstrip(";").split(";"))
+    signature = generate_container_sas(
+        parts["AccountName"], container, account_key=parts["AccountKey"], expiry=datetime.now(UTC) + timedelta(hours=1),
+        permission=ContainerSasPermissions(read=True, create=create, list=True), protocol="https,http",
+    )  # fmt: skip
+    return f"BlobEndpoint={parts['BlobEndpoint']};SharedAccessSignature={signature}"
+
+
+async def test_an_identity_that_may_not_overwrite_learns_that_a_blob_exists(azurite: str):
+    container = f"blobs-{next(_numbers)}"
+    owner = AzureBlobs.open(azurite, container)
+    await owner.create("pages/1", b"first")
+    narrow = AzureBlobs.open(narrowed(azurite, container, create=True), container)
+    assert not await narrow.create("pages/1", b"second")
+    assert await narrow.create("pages/2", b"new")
+    assert await narrow.read("pages/1") == b"first"
+    await narrow.close()
+    await owner.close()
+
+
+async def test_an_identity_that_may_only_read_is_told_so(azurite: str):
+    container = f"blobs-{next(_numbers)}"
+    owner = AzureBlobs.open(azurite, container)
+    await owner.create("vault.json", b"{}")
+    reader = AzureBlobs.open(narrowed(azurite, container, create=False), container)
+    assert not await reader.create("vault.json", b"{}")  # read, then: as another identity made it
+    with pytest.raises(NotPermitted):
+        await reader.create("pages/1", b"")
+    await reader.close()
+    await owner.close()
+
+
+async def test_a_page_is_one_put_however_large(azurite: str):
+    """Blocks would need the right to overwrite."""
+    seen: list[str] = []
+    store = AzureBlobs.open(
+        azurite, f"blobs-{next(_numbers)}", raw_request_hook=lambda call: seen.append(call.http_request.url)
+    )
+    await store.create("warm", b"")
+    seen.clear()
+    assert await store.create("pages/big", bytes(65 << 20))
+    assert len(seen) == 1 and "comp=" not in seen[0]
+    await store.close()
