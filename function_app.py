@@ -1,9 +1,15 @@
-"""The function app: registers the doors. Importing it does nothing else."""
+"""The function app: registers the doors of its role. Importing it does nothing else."""
 
 import azure.functions as func
 
 from functions import backup, http_backups, http_items, http_operations, http_restores, plan, poison, restore
+from shared.settings import environment, role
+
+BACKUP = (plan, backup, poison, http_backups, http_items, http_restores, http_operations)
+RESTORE = (restore,)
+# A role that does not exist gets the health check alone: it answers that the app is not set up, and nothing runs.
+DOORS = {"all": (*BACKUP, *RESTORE), "backup": BACKUP, "restore": RESTORE, "": (http_operations,)}
 
 app = func.FunctionApp()
-for doors in (plan, backup, restore, poison, http_backups, http_items, http_restores, http_operations):
+for doors in DOORS[role(environment())]:
     app.register_functions(doors.bp)

@@ -1,4 +1,4 @@
-"""Doors for tickets that the platform gave up on: each becomes a record that people see, and its run is marked."""
+"""Doors for the backup's tickets that the platform gave up on: each becomes a record that people see."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import azure.functions as func
 from functions.platform import blueprint, message_of
 from shared import wiring
 from shared.flows import settle
-from shared.work.tickets import BACKUP, ITEM, PLAN, RESTORE
+from shared.work.tickets import BACKUP, ITEM, PLAN
 
 bp = blueprint()
 GIVEN_UP = "it failed five times; the function app's log has each error"
@@ -26,8 +26,3 @@ async def poison_backup(message: func.QueueMessage) -> None:
 @bp.queue_trigger(arg_name="message", queue_name=f"{ITEM}-poison", connection="AzureWebJobsStorage")
 async def poison_item(message: func.QueueMessage) -> None:
     await settle.lose(message_of(message), ITEM, await wiring.house(), GIVEN_UP)
-
-
-@bp.queue_trigger(arg_name="message", queue_name=f"{RESTORE}-poison", connection="AzureWebJobsStorage")
-async def poison_restore(message: func.QueueMessage) -> None:
-    await settle.lose(message_of(message), RESTORE, await wiring.house(), GIVEN_UP)

@@ -63,6 +63,7 @@ def _size(name: str, meaning: str, default: int, low: int, high: int) -> Knob:
 
 
 _M365, _STORAGE, _POLICY, _API = "Microsoft 365", "Storage", "What is backed up", "HTTP API"
+ROLES = ("all", "backup", "restore")
 
 KNOBS: tuple[Knob, ...] = (
     Knob(
@@ -145,6 +146,11 @@ KNOBS: tuple[Knob, ...] = (
         "ones besides the current.",
         to.versions, "current",
     ),
+    Knob(
+        "BACKUP_OBJECTIVE_H", _POLICY,
+        "Hours within which every mailbox and drive should have been backed up again; what is older is told as late.",
+        to.whole(1, 8760), "24",
+    ),
     _size("PAGE_BYTES", "A page is committed when its captures exceed this many bytes.", 8 * MIB, MIB, 64 * MIB),
     _size("PAGE_ITEMS", "... or this many items.", 500, 1, 5000),
     _size("PART_BYTES", "Parts above this size become chunks of their own.", 4 * MIB, 64 * 1024, 32 * MIB),
@@ -156,6 +162,12 @@ KNOBS: tuple[Knob, ...] = (
           30, 0, 600),
     _size("SPO_LICENCES", "SharePoint licences of the tenant: sizes the resource-unit budget for drives.",
           1000, 1, 10_000_000),
+    Knob(
+        "HOLDFAST_ROLE", "Deployment",
+        "Which doors this app has: `backup` (schedule, backups, HTTP API), `restore` (restores are carried out here, "
+        "under an identity of their own), or `all` on one machine. An app may not hold the other's credentials.",
+        to.one_of(*ROLES), "all",
+    ),
     Knob(
         "API_AUTH", _API,
         "`entra`, or `off`: anyone on this machine is admitted to everything. `off` is refused in Azure and for "

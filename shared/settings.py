@@ -10,13 +10,19 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from shared.errors import Misconfigured
-from shared.knobs import BY_NAME, FOREIGN, KNOBS, PREFIXES, Knob
+from shared.knobs import BY_NAME, FOREIGN, KNOBS, PREFIXES, ROLES, Knob
 from shared.model import OwnerType
 from shared.readings import ByConnectionString, ByIdentity, Secret, Storage
 
-__all__ = ["ByConnectionString", "ByIdentity", "Secret", "Settings", "Storage", "environment", "read"]
+__all__ = ["ByConnectionString", "ByIdentity", "Secret", "Settings", "Storage", "environment", "read", "role"]
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# What an app that has one role must not hold: with the other's credentials in it, the two would be one again.
+ELSEWHERE = {
+    "all": (),
+    "backup": ("M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED"),
+    "restore": ("M365_BACKUP_",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class Policy:
     include: tuple[str, ...] = ()  # empty: everyone
     exclude: tuple[str, ...] = ()
     file_versions: int = 0  # older ones besides the current
+    objective_h: int = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +109,13 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    role: str
     tenant_id: str
     cloud: Cloud
-    backup: Registration
+    backup: Registration | None  # None only where the role is to restore
     restore: Registration | None
     target: Registration | None
+    target_tenant: str
     stores: Stores
     policy: Policy
     sizes: Sizes
@@ -116,6 +125,12 @@ class Settings:
 def environment() -> Mapping[str, str]:
     """The process's environment: the only place where it is touched."""
     return os.environ
+
+
+def role(environ: Mapping[str, str]) -> str:
+    """Which doors this process has. "" for a role that does not exist: `read` then says so."""
+    asked = environ.get("HOLDFAST_ROLE", "").strip() or BY_NAME["HOLDFAST_ROLE"].default
+    return asked if asked in ROLES else ""
 
 
 def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings:
@@ -133,22 +148,26 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         "RESTORE": _registration("RESTORE", tenant, values, problems),
         "TARGET": _registration("TARGET", other, values, problems),
     }
-    if bool(other) != bool(values["M365_TARGET_CLIENT_ID"]):
+    mine = role(environ)
+    problems += _misplaced(mine, values)
+    if mine != "backup" and bool(other) != bool(values["M365_TARGET_CLIENT_ID"]):
         problems.append("M365_TARGET_TENANT_ID and M365_TARGET_CLIENT_ID belong together: set both or none")
     if other and other == tenant:
         problems.append("M365_TARGET_TENANT_ID: is M365_TENANT_ID; unset it, restores there need only M365_RESTORE_*")
     stores = _stores(values, problems)
     api = _api(environ, values, problems)
-    if problems or stores is None or registrations["BACKUP"] is None:
+    if problems or stores is None:
         raise Misconfigured(
             "settings (environment or local.settings.json):\n" + "\n".join(f"  - {p}" for p in problems)
         )
     return Settings(
+        role=mine,
         tenant_id=tenant,
         cloud=_cloud(values),
         backup=registrations["BACKUP"],
         restore=registrations["RESTORE"],
         target=registrations["TARGET"],
+        target_tenant=other,
         stores=stores,
         policy=_policy(values),
         sizes=Sizes(**{name: values[name.upper()] for name in Sizes.__slots__}),
@@ -168,13 +187,24 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
 
 def _values(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
     """Every knob's value by name; None for what is not set or can't be read."""
-    return {knob.name: _value(knob, environ.get(knob.name, ""), problems) for knob in KNOBS}
+    elsewhere = ELSEWHERE.get(role(environ), ())
+    return {
+        knob.name: _value(
+            knob, environ.get(knob.name, ""), problems, required=knob.required and not knob.name.startswith(elsewhere)
+        )
+        for knob in KNOBS
+    }
 
 
-def _value(knob: Knob, text: str, problems: list[str]) -> Any:
+def _misplaced(mine: str, values: Mapping[str, Any]) -> list[str]:
+    strange = [name for name, value in values.items() if value and name.startswith(ELSEWHERE.get(mine, ()))]
+    return [f"{name}: belongs to another app, as HOLDFAST_ROLE is {mine} here; unset it" for name in strange]
+
+
+def _value(knob: Knob, text: str, problems: list[str], *, required: bool) -> Any:
     text = text.strip() or knob.default
     if not text:
-        if knob.required:
+        if required:
             problems.append(f"{knob.name}: is missing. {knob.meaning}")
         return None
     if text == knob.sample and knob.required and set(text) <= {"0", "-"}:
@@ -259,6 +289,7 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         include=values["BACKUP_INCLUDE"] or (),
         exclude=values["BACKUP_EXCLUDE"] or (),
         file_versions=values["FILES_VERSIONS"],
+        objective_h=values["BACKUP_OBJECTIVE_H"],
     )
 
 
@@ -266,7 +297,7 @@ def _api(environ: Mapping[str, str], values: Mapping[str, Any], problems: list[s
     auth: Literal["entra", "off"] = "off" if values["API_AUTH"] == "off" else "entra"
     if auth == "off" and (where := _not_local(environ)):
         problems.append(f"API_AUTH: off is for development on one machine, but {where}; set it to entra")
-    if auth == "entra" and not values["API_AUDIENCE"]:
+    if auth == "entra" and not values["API_AUDIENCE"] and role(environ) != "restore":  # which has no HTTP doors
         problems.append(f"API_AUDIENCE: is missing. {BY_NAME['API_AUDIENCE'].meaning}")
     tenant, login = values["M365_TENANT_ID"], values["M365_LOGIN_BASE_URL"] or ""
     return Api(

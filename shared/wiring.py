@@ -119,7 +119,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             kinds=_kinds(settings),
             policy=_policy(settings),
             limits=_limits(settings),
-            target_tenant=settings.target.tenant_id if settings.target else "",
+            target_tenant=settings.target_tenant,
         )
         exits.push_async_exit(opened.pop_all())
     return made
@@ -152,6 +152,7 @@ def _limits(settings: Settings) -> Limits:
         item_ticket_bytes=s.item_ticket_bytes,
         lane_budget_s=s.lane_budget_s,
         lane_lease_s=s.lane_budget_s * 1.5,
+        objective_s=settings.policy.objective_h * 3600.0,
     )
 
 

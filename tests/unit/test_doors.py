@@ -96,6 +96,25 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
     assert {told["connection"] for told in triggers.values()} == {"AzureWebJobsStorage"}
 
 
+def doors_of(role: str) -> set[str]:
+    code = "import function_app; print(*[f.get_function_name() for f in function_app.app.get_functions()])"
+    env = {"HOLDFAST_ROLE": role}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_app_that_restores_has_only_the_restores_queues() -> None:
+    assert doors_of("restore") == {"queue_restore", "poison_restore"}
+
+
+def test_the_app_that_backs_up_has_everything_else() -> None:
+    assert doors_of("backup") == set(bindings()) - {"queue_restore", "poison_restore"}
+
+
+def test_an_app_of_an_unknown_role_does_nothing_but_say_so() -> None:
+    assert doors_of("everything") == {"http_health", "http_openapi"}
+
+
 def test_every_route_of_the_table_is_bound_and_no_other() -> None:
     bound = {
         (name, told[0]["methods"][0], told[0]["route"])

@@ -21,6 +21,7 @@ from shared.settings import (
     Secret,
     Settings,
     read,
+    role,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -224,3 +225,39 @@ def test_host_json_is_as_the_operations_page_explains() -> None:
         f"| `http.maxConcurrentRequests` | {http['maxConcurrentRequests']} |",
     ):
         assert row in page
+
+
+# --- roles -----------------------------------------------------------------------------------------------------------
+
+RESTORE_APP = {
+    "M365_BACKUP_CLIENT_ID": None, "M365_BACKUP_CLIENT_SECRET": None, "API_AUDIENCE": None,
+    "HOLDFAST_ROLE": "restore", "M365_RESTORE_CLIENT_ID": APP, "M365_RESTORE_FEDERATED": TENANT,
+}  # fmt: skip
+
+
+def test_the_app_that_restores_needs_no_credential_of_the_backup() -> None:
+    settings = read(with_(**RESTORE_APP))
+    assert settings.role == "restore" and settings.backup is None and settings.restore is not None
+
+
+def test_the_app_that_restores_may_not_hold_the_backups_credential() -> None:
+    text = problems(with_(**{**RESTORE_APP, "M365_BACKUP_CLIENT_ID": APP, "M365_BACKUP_FEDERATED": "system"}))
+    assert "M365_BACKUP_CLIENT_ID: belongs to another app, as HOLDFAST_ROLE is restore here" in text
+
+
+def test_the_app_that_backs_up_may_not_hold_a_credential_that_writes() -> None:
+    text = problems(with_(HOLDFAST_ROLE="backup", M365_RESTORE_CLIENT_ID=APP, M365_RESTORE_CLIENT_SECRET="canary-7"))
+    assert "M365_RESTORE_CLIENT_ID: belongs to another app" in text and "canary" not in text
+
+
+def test_the_app_that_backs_up_knows_the_target_tenant_by_name_only() -> None:
+    settings = read(with_(HOLDFAST_ROLE="backup", M365_TARGET_TENANT_ID=APP))
+    assert (settings.target_tenant, settings.target) == (APP, None)
+    assert "M365_TARGET_CLIENT_ID: belongs to another app" in problems(
+        with_(HOLDFAST_ROLE="backup", M365_TARGET_TENANT_ID=APP, M365_TARGET_CLIENT_ID=TENANT)
+    )
+
+
+def test_a_role_that_does_not_exist_has_no_doors_and_is_told() -> None:
+    assert [role({"HOLDFAST_ROLE": asked}) for asked in ("admin", "", " restore ")] == ["", "all", "restore"]
+    assert "HOLDFAST_ROLE: 'admin' can't be used" in problems(with_(HOLDFAST_ROLE="admin"))
