@@ -6,7 +6,7 @@ import azure.functions as func
 
 from functions.platform import blueprint, message_of
 from shared import wiring
-from shared.flows import plan
+from shared.flows import plan, watch
 from shared.flows.settle import settling
 from shared.work.tickets import PLAN, PlanTicket, read
 
@@ -15,7 +15,9 @@ bp = blueprint()
 
 @bp.timer_trigger(arg_name="timer", schedule="%BACKUP_SCHEDULE%", run_on_startup=False, use_monitor=True)
 async def timer_plan(timer: func.TimerRequest) -> None:
-    await plan.tick(await wiring.house())
+    house = await wiring.house()
+    await plan.tick(house)
+    await watch.look(house)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=PLAN, connection="AzureWebJobsStorage")

@@ -61,6 +61,9 @@ class Ledger:
     async def lanes(self, owner: Owner) -> list[LaneRow]:
         return [ledger.read_lane(row) async for row in self._all(LANES, keys.of_owner(owner), "", "~")]
 
+    async def every_lane(self) -> list[LaneRow]:
+        return [ledger.read_lane(row) for row in await self._rows.page(LANES, "", "", "~", limit=EVERYTHING)]
+
     async def put_lane(self, lane: LaneRow) -> LaneRow:
         """The row with its new ETag. Contended when it is not the one that `lane.etag` was read with."""
         return replace(lane, etag=await self._write(LANES, ledger.lane_row(lane), lane.etag))

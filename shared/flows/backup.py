@@ -12,6 +12,7 @@ from shared.flows.crawl import Crawl
 from shared.flows.house import House, scope
 from shared.flows.walk import Walk
 from shared.model import Account, Lane, Owner
+from shared.telemetry import tell
 from shared.work import tickets
 from shared.work.tickets import ItemTicket, LaneTicket
 
@@ -29,20 +30,22 @@ async def serve(ticket: LaneTicket, house: House) -> None:
     run = await _run_row(house, row)
     walk = Walk(house, await house.graph("backup"), scope(row.lane))
     keeper = _Heartbeat(house, row, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
+    whys: set[str] = set()
     try:
-        run = await _crawl(house, run, walk, keeper)
+        run = await _crawl(house, run, walk, keeper, whys)
     except HandOn:
         await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, hop=ticket.hop + 1)))
         return
     await _retry_owed(house, owner, ticket.lane, ticket.run)
-    await house.catalog.put_run(replace(run, ended_at=house.clock.now()))
+    ended = house.clock.now()
+    await house.catalog.put_run(replace(run, ended_at=ended))
     await lanes.leave(house, keeper.row, "; ".join(run.problems)[:1000])
+    _tell(run, ended, whys)
 
 
-async def _crawl(house: House, run: RunRow, walk: Walk, heartbeat: _Heartbeat) -> RunRow:
+async def _crawl(house: House, run: RunRow, walk: Walk, heartbeat: _Heartbeat, whys: set[str]) -> RunRow:
     accounts: dict[str, Account] = {}
     problems: list[str] = []
-    blocked = False
     owner = run.lane.owner
     for kind in house.kinds_for(owner.type, run.lane.name):
         crawl = Crawl(house, kind, owner, run.run, walk, heartbeat.beat, problems)
@@ -51,12 +54,22 @@ async def _crawl(house: House, run: RunRow, walk: Walk, heartbeat: _Heartbeat) -
         except (OwnerMissing, NotPermitted) as why:
             # A state of the owner, never a deletion: what we hold stays, and the reason is told.
             problems.append(f"{kind.name}: {why}")
-            blocked = True
+            whys.add(type(why).__name__)
             accounts[kind.name] = await crawl.account()
-    state: RunState = "blocked" if blocked else "partial" if problems else "done"
-    await _tell_owner(house, owner, run.lane.name, problems if blocked else [])
+    state: RunState = "blocked" if whys else "partial" if problems else "done"
+    await _tell_owner(house, owner, run.lane.name, problems if whys else [])
     total = sum(accounts.values(), Account())
     return replace(run, state=state, account=total, kinds=accounts, problems=tuple(problems))
+
+
+def _tell(run: RunRow, ended: datetime, whys: set[str]) -> None:
+    a = run.account
+    tell(
+        "run", run=run.run, owner=run.lane.owner.key, lane=run.lane.name, state=run.state,
+        listed=a.listed, kept=a.kept, unchanged=a.unchanged, gone=a.gone, skipped=a.skipped, lost=a.lost, bytes=a.bytes,
+        seconds=round((ended - run.started_at).total_seconds()), problems=len(run.problems),
+        whys=",".join(sorted(whys)),
+    )  # fmt: skip
 
 
 class _Heartbeat:

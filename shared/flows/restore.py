@@ -16,10 +16,12 @@ from shared.flows.house import House, scope
 from shared.flows.select import Progress, View, read_progress
 from shared.flows.walk import Walk
 from shared.model import Lane, Mode, Place, Selection
+from shared.telemetry import tell
 from shared.work import tickets
 from shared.work.tickets import RestoreTicket
 
 OVER = ("done", "partial", "failed", "cancelled")
+OUTCOMES = ("created", "completed", "replaced", "skipped", "failed")
 
 
 async def order(
@@ -87,6 +89,8 @@ async def _end(house: House, row: RestoreRow, state: RestoreState, problem: str 
         estimate["seconds"] = estimate.pop("milliseconds", 0) // 1000 + 1
     now = house.clock.now()
     await house.catalog.put_restore(replace(row, state=state, ended_at=now, problems=problems, estimate=estimate))
+    counts = {outcome: row.counts.get(outcome, 0) for outcome in OUTCOMES}
+    tell("restore", restore=row.restore, state=state, preview=row.preview, **counts)
 
 
 def _verdict(row: RestoreRow) -> RestoreState:

@@ -19,6 +19,7 @@ from shared.catalog.nouns import LostTicket
 from shared.errors import Damaged, NeedsPerson, StartOver, TryLater
 from shared.flows.house import House
 from shared.ports import Message
+from shared.telemetry import tell
 from shared.work import tickets
 from shared.work.tickets import RestoreTicket
 
@@ -34,21 +35,23 @@ async def settling(message: Message, queue: str, house: House) -> AsyncIterator[
         yield
     except TryLater as why:
         log.info("%s: put back for %.0f s: %s", queue, why.after_s, why)
+        tell("put_back", queue=queue, why=type(why).__name__, seconds=round(why.after_s))
         await house.queue.send(queue, message.text, min(max(why.after_s, 1.0), LONGEST_DELAY_S))
     except StartOver as why:
         log.info("%s: starts over: %s", queue, why)
         await house.queue.send(queue, message.text, 30.0)
     except (NeedsPerson, Damaged) as why:
         log.warning("%s: needs a person: %s", queue, why)
-        await lose(message, queue, house, f"{type(why).__name__}: {why}")
+        await lose(message, queue, house, f"{type(why).__name__}: {why}", why=type(why).__name__)
 
 
-async def lose(message: Message, queue: str, house: House, reason: str) -> None:
-    """A ticket that will not be tried again becomes a record that people see."""
+async def lose(message: Message, queue: str, house: House, reason: str, *, why: str = "Poison") -> None:
+    """A ticket that will not be tried again becomes a record that people see. `why`: the class of what stopped it."""
     lost = LostTicket(message.id, queue, message.text[:TEXT_KEPT], reason[:1000], house.clock.now())
     await house.catalog.put_lost(lost)
     await _mark_run(message, house, reason)
     await _mark_restore(message, house, reason)
+    tell("given_up", queue=queue, why=why)
 
 
 async def _mark_run(message: Message, house: House, reason: str) -> None:

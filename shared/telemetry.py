@@ -1,0 +1,34 @@
+"""What the app tells of itself for alerts: one line per run, restore, put-back, given-up ticket and look around.
+
+The platform passes on a log record's text and nothing else, so the facts stand in the text as JSON behind the event's
+name: `holdfast.run {"run": ...}`. Ids, counts, states and classes of errors only: no name, no address, no content.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+
+log = logging.getLogger("holdfast.telemetry")
+
+Fact = str | int | float | bool
+
+# Every event with its facts: the alerts' queries are held against this list.
+EVENTS: dict[str, tuple[str, ...]] = {
+    # a lane's run ended; `whys`: the classes of what blocked it
+    "run": ("run", "owner", "lane", "state", "listed", "kept", "unchanged", "gone", "skipped", "lost", "bytes",
+            "seconds", "problems", "whys"),
+    "restore": ("restore", "state", "preview", "created", "completed", "replaced", "skipped", "failed"),
+    "put_back": ("queue", "why", "seconds"),  # a ticket waits: throttled, unreachable, contended
+    "given_up": ("queue", "why"),  # a ticket became a record: a person has to look
+    # the catalog on all lanes of owners that the directory still has (`unseen` ones it has not): `late` ones ended
+    # longer ago than the objective, `troubled` ones ended with a problem
+    "estate": ("lanes", "unseen", "late", "troubled", "oldest_h", "objective_h", "owed", "given_up"),
+}  # fmt: skip
+
+
+def tell(event: str, **facts: Fact) -> None:
+    """Write one line. The facts are those of EVENTS, all of them: a query that finds one missing finds nothing."""
+    if set(facts) != set(EVENTS[event]):
+        raise ValueError(f"event {event!r} has other facts: {sorted(set(facts) ^ set(EVENTS[event]))}")
+    log.info("holdfast.%s %s", event, json.dumps(facts, separators=(",", ":")))
