@@ -24,15 +24,16 @@ class HandOn(Exception):
 async def serve(ticket: LaneTicket, house: House) -> None:
     """Back up one lane. Safe to be called again with the same ticket, at any time and beside itself."""
     owner = await named(house, ticket.owner)
-    row = await lanes.take(house, Lane(owner, ticket.lane), ticket)
-    if row is None:
+    taken = await lanes.take(house, Lane(owner, ticket.lane), ticket)
+    if taken is None:
         return
+    row, orderly = taken
     run = await _run_row(house, row)
     walk = Walk(house, await house.graph("backup"), scope(row.lane))
     keeper = _Heartbeat(house, row, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
     whys: set[str] = set()
     try:
-        run = await _crawl(house, run, walk, keeper, whys)
+        run = await _crawl(house, run, walk, keeper, whys, orderly=orderly)
     except HandOn:
         await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, hop=ticket.hop + 1)))
         return
@@ -43,12 +44,14 @@ async def serve(ticket: LaneTicket, house: House) -> None:
     _tell(run, ended, whys)
 
 
-async def _crawl(house: House, run: RunRow, walk: Walk, heartbeat: _Heartbeat, whys: set[str]) -> RunRow:
+async def _crawl(
+    house: House, run: RunRow, walk: Walk, heartbeat: _Heartbeat, whys: set[str], *, orderly: bool
+) -> RunRow:
     accounts: dict[str, Account] = {}
     problems: list[str] = []
     owner = run.lane.owner
     for kind in house.kinds_for(owner.type, run.lane.name):
-        crawl = Crawl(house, kind, owner, run.run, walk, heartbeat.beat, problems)
+        crawl = Crawl(house, kind, owner, run.run, walk, heartbeat.beat, problems, orderly=orderly)
         try:
             accounts[kind.name] = await crawl.serve()
         except (OwnerMissing, NotPermitted) as why:

@@ -31,6 +31,7 @@ class Crawl:
     alive: Callable[[], Awaitable[None]]
     problems: list[str] = field(default_factory=list)
     first_crawl: bool = False
+    orderly: bool = True  # False: the worker before us may have died between a page and its rows
 
     async def serve(self) -> Account:
         """All feeds to their ends; what they could not do is in `problems`. The run's account of this kind."""
@@ -88,7 +89,7 @@ class Crawl:
         if state.run == self.run and state.last and not state.closed:
             return True  # an earlier delivery of this run finished it
         try:
-            await self._to_its_end(state)
+            await self._to_its_end(await self._caught_up(state))
         except Throttled:
             raise
         except (Unreachable, NeedsPerson, StartOver, Refused) as why:
@@ -98,7 +99,14 @@ class Crawl:
             return False
         return True
 
+    async def _caught_up(self, state: FeedState) -> FeedState:
+        """Where the feed stands once the pages that a dead worker left behind have their rows: what they hold is not
+        taken again, and neither a debt nor a moved item goes unnoticed because its version is known already."""
+        return state if self.orderly else await Keeper(self.house, self.kind, self.walk, self.run).catch_up(state)
+
     async def _to_its_end(self, state: FeedState) -> None:
+        if state.run == self.run and state.last and not state.closed:
+            return
         keeper = Keeper(self.house, self.kind, self.walk, self.run, self.alive)
         starting = state.cursor is None or state.closed or (state.last and self._due(state))
         restarts, empty, links = 0, 0, set[int]()
@@ -154,6 +162,9 @@ class Crawl:
     async def _close(self, state: FeedState) -> None:
         """The folder that opened this feed is gone from a complete tree: a last page says so; the items stay kept."""
         keeper = Keeper(self.house, self.kind, self.walk, self.run)
+        state = await self._caught_up(state)
+        if state.closed:
+            return
         try:
             await keeper.commit(Sheet(state, self.run, None), state.cursor, last=True, closed=True)
         except Overtaken:

@@ -32,6 +32,7 @@ async def serve(ticket: ItemTicket, house: House) -> None:
         await _lane_is_free(house, lane)
     state = await house.catalog.feed(Feed(owner, kind.name, ticket.feed_id, ""))
     walk = Walk(house, await house.graph("backup"), scope(lane))
+    state = await Keeper(house, kind, walk, ticket.run).catch_up(state)
     seen = await walk.play(kind.refresh(state.feed, ticket.item_id))
     if seen is None:
         await house.catalog.forgive(owed)  # its tombstone comes with the listing

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from shared.catalog.nouns import Known
-from shared.errors import Contended, NeedsPerson, TryLater
+from shared.errors import Contended, NeedsPerson, PartMissing, TryLater
 from shared.flows.house import House
 from shared.flows.sheet import Sheet, after
 from shared.flows.walk import Walk, outage
@@ -32,6 +32,7 @@ from shared.model import (
     Vanished,
     Version,
 )
+from shared.vault import address
 
 T = TypeVar("T")
 
@@ -186,6 +187,20 @@ class Keeper:
             raise Overtaken(reached)
         await self.walk.tidy()
         return reached
+
+    async def catch_up(self, state: FeedState) -> FeedState:
+        """Write the rows of pages that lie behind the one the feed's row knows: whoever committed them died, or is a
+        twin and writes the same."""
+        while True:
+            try:
+                page = await self.house.vault.read_page(address.page_name(state.feed, state.seq + 1))
+            except PartMissing:
+                return state
+            await self.house.catalog.record(page)
+            try:
+                state = await self._write(state, after(state, page))
+            except Overtaken as twin:
+                state = twin.state
 
     async def _advance(self, sheet: Sheet, listing: Listing) -> FeedState:
         """Nothing to keep: the cursor moves without a page. A rebuild then starts from the older one, which is fine."""

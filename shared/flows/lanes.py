@@ -39,10 +39,12 @@ def ticket(row: LaneRow) -> LaneTicket:
     return LaneTicket(owner.tenant, owner.type, owner.id, row.lane.name, row.slot, row.run, row.hop)
 
 
-async def take(house: House, lane: Lane, ticket: LaneTicket) -> LaneRow | None:
+async def take(house: House, lane: Lane, ticket: LaneTicket) -> tuple[LaneRow, bool] | None:
     """Enter the lane for this ticket; None when its run is over or was superseded; Contended while another run works.
 
     The holder is (run, hop), not the message: the same ticket delivered again enters at once, a later hop takes over.
+    The second of the pair: whether the worker before us left in good order. If not, it may have died between a page
+    and its rows.
     """
     now = house.clock.now()
     row = await house.catalog.lane(lane)
@@ -64,7 +66,8 @@ async def take(house: House, lane: Lane, ticket: LaneTicket) -> LaneRow | None:
         done_at=row.done_at if row else None,
         etag=row.etag if row else "",
     )
-    return await house.catalog.put_lane(entered)
+    orderly = row is None or (row.state != "running" and not row.problem)
+    return await house.catalog.put_lane(entered), orderly
 
 
 async def touch(house: House, row: LaneRow) -> LaneRow:
