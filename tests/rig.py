@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import heapq
+import io
 import itertools
+import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from shared.ports import Message, Row
 from shared.vault.memory import MemoryBlobs
 from shared.vault.vault import Vault
 from shared.work import tickets
+from tests.near_wire import NearWire, near_tenant
 
 T = TypeVar("T")
 MAX_DEQUEUE = 5
@@ -88,7 +90,7 @@ class Probe:
         return self.count
 
     def end(self, number: int | None = None) -> None:
-        if self.dead or (number or self.count) == self.die_at and self.mode == "after":
+        if self.dead or ((number or self.count) == self.die_at and self.mode == "after"):
             self.dead = True
             raise Dead
 
@@ -142,7 +144,7 @@ class ProbedRows:
 class ProbedWire:
     """The Graph client's wire: an effect is a request that reaches the tenant; torn: half of its answer's body."""
 
-    def __init__(self, wire: AiohttpWire, probe: Probe) -> None:
+    def __init__(self, wire: Wire, probe: Probe) -> None:
         self._wire, self._probe = wire, probe
 
     async def start(self) -> None:
@@ -225,12 +227,15 @@ class Token:
         return self._token
 
 
+Wire = AiohttpWire | NearWire
+
+
 @dataclass(slots=True)
 class Worlds:
     """What survives a crash."""
 
     running: Running
-    wire: AiohttpWire
+    wire: Wire
     tokens: dict[str, Token]
     clock: VirtualClock
     blobs: MemoryBlobs
@@ -246,48 +251,88 @@ class Worlds:
 class Saved:
     """The worlds at a moment, to begin from again and again."""
 
-    tenant: Tenant
+    tenant: bytes
     blobs: dict[str, bytes]
     rows: MemoryRows
     waiting: list[_Waiting]
     now: datetime
 
 
+KEPT = ("wall", "doors", "options")  # of the tenant that runs, whatever it held before
+
+
 def save(worlds: Worlds) -> Saved:
-    tenant = copy.copy(worlds.tenant)
-    tenant.__dict__ = _copied(worlds.tenant, worlds.tenant)
-    return Saved(
-        tenant, dict(worlds.blobs.blobs), copy.deepcopy(worlds.rows), list(worlds.queues.waiting), worlds.clock._now
-    )
+    state = {name: value for name, value in worlds.tenant.__dict__.items() if name not in KEPT}
+    file = io.BytesIO()
+    _Pickler(file, worlds.tenant).dump(state)
+    waiting = list(worlds.queues.waiting)
+    return Saved(file.getvalue(), dict(worlds.blobs.blobs), _copied_rows(worlds.rows), waiting, worlds.clock._now)
 
 
 def load(worlds: Worlds, saved: Saved) -> None:
-    doors, wall = worlds.tenant.doors, worlds.tenant.wall
-    worlds.tenant.__dict__ = _copied(saved.tenant, worlds.tenant) | {"doors": doors, "wall": wall}
+    kept = {name: getattr(worlds.tenant, name) for name in KEPT}
+    worlds.tenant.__dict__ = _Unpickler(io.BytesIO(saved.tenant), worlds.tenant).load() | kept
     worlds.blobs.blobs = dict(saved.blobs)
-    worlds.rows = copy.deepcopy(saved.rows)
+    worlds.rows = _copied_rows(saved.rows)
     worlds.queues.waiting = list(saved.waiting)
     worlds.queues.poison = []
     worlds.clock._now = saved.now
 
 
-def _copied(source: Tenant, owner: Tenant) -> dict[str, Any]:
-    """The tenant's state, with references to the tenant itself leading to `owner`."""
-    kept = {"wall", "doors", "options"}
-    memo: dict[int, Any] = {id(source): owner}
-    return {k: v if k in kept else copy.deepcopy(v, memo) for k, v in source.__dict__.items()}
+class _Pickler(pickle.Pickler):
+    """References to the tenant itself stay references to whichever tenant the state is loaded into."""
+
+    def __init__(self, file: io.BytesIO, tenant: Tenant) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._tenant = tenant
+
+    def persistent_id(self, value: Any) -> str | None:
+        return "tenant" if value is self._tenant else None
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, tenant: Tenant) -> None:
+        super().__init__(file)
+        self._tenant = tenant
+
+    def persistent_load(self, name: Any) -> Tenant:
+        return self._tenant
+
+
+def _copied_rows(source: MemoryRows) -> MemoryRows:
+    """A row is replaced and never changed, so the copies share them."""
+    made = MemoryRows()
+    made._written = source._written
+    for table, partitions in source._tables.items():
+        for name, partition in partitions.items():
+            twin = made._partition(table, name)
+            twin.rows, twin._order = dict(partition.rows), list(partition._order)
+    return made
 
 
 @asynccontextmanager
-async def worlds(seed: str = "small", options: Options | None = None, traffic: Path | None = None) -> AsyncIterator[Worlds]:
-    """A simulated tenant and empty stores."""
+async def worlds(
+    seed: str = "small",
+    options: Options | None = None,
+    traffic: Path | None = None,
+    *,
+    tls: bool = False,
+    **counts: int,
+) -> AsyncIterator[Worlds]:
+    """A simulated tenant and empty stores; `counts` go to the seed. `tls`: over real sockets; else the same tenant code
+    without them."""
     clock = VirtualClock()
-    tenant = make_tenant(seed, options or Options(latency_s=0))
+    tenant = make_tenant(seed, options or Options(latency_s=0), **counts)
     async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(running_tenant(tenant, traffic=traffic))
+        wire: Wire
+        if tls:
+            running = await stack.enter_async_context(running_tenant(tenant, traffic=traffic))
+            wire = AiohttpWire(graph_settings(running))
+        else:
+            running = near_tenant(tenant, traffic)
+            wire = NearWire(running)
         tenant.wall = lambda: clock._now.timestamp()
         tokens = {app: Token(running, app) for app in ("backup", "restore")}
-        wire = AiohttpWire(graph_settings(running))
         await wire.start()
         stack.push_async_callback(wire.stop)
         yield Worlds(running, wire, tokens, clock, MemoryBlobs(), MemoryRows(), Queues(clock))
@@ -308,7 +353,8 @@ def process(
 
     async def graph(identity: str) -> GraphClient:
         if identity not in clients:
-            client = GraphClient(graph_settings(worlds.running), worlds.tokens[identity], worlds.clock, None, lambda: 0.5)
+            settings, token = graph_settings(worlds.running), worlds.tokens[identity]
+            client = GraphClient(settings, token, worlds.clock, None, lambda: 0.5)
             client._wire = client._line._wire = ProbedWire(worlds.wire, probe)  # type: ignore[assignment]
             clients[identity] = client
         return clients[identity]

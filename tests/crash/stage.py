@@ -1,0 +1,174 @@
+"""A story is something that happens to a small tenant and that must come out the same wherever a process dies in it.
+
+The platform's part is played here: a message whose process died comes again to a new process ten minutes later, and the
+timer goes on ticking until nothing is left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.tenant.happenings import mutate
+from shared.flows import plan
+from shared.flows.house import House, Limits, Policy
+from shared.model import Account
+from tests.crash import truth
+from tests.rig import Probe, Saved, Worlds, died, drain, load, process, save, worlds
+
+ADELE, BERND = "adele@contoso.example", "bernd@contoso.example"
+TICKS = 6  # so many beats of the timer after the last death are enough for everything
+BETWEEN_TICKS_S = 7_200
+SECRETS = "canary"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`prepare` brings the worlds to the beginning; `begin` is what a door calls first, and calls again after a crash
+    in it. `reads_only`: nothing of it may change the tenant."""
+
+    name: str
+    prepare: Callable[[Stage], Awaitable[None]]
+    begin: Callable[[House], Awaitable[Any]] = plan.tick
+    kinds: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    sizes: dict[str, int] = field(default_factory=dict)
+    reads_only: bool = True
+    check: Callable[[Stage], list[str]] | None = None  # at every death and at the end, besides the raw stores
+    leftover_bytes: int = 0  # per death
+
+
+@dataclass(slots=True)
+class Stage:
+    """The worlds of one story, and the beginning to which they return for each trial."""
+
+    worlds: Worlds
+    story: Story
+    start: Saved | None = None
+    generation: int = 0
+    writes: int = 0
+    notes: dict[str, Any] = field(default_factory=dict)  # of `prepare`, for `check`
+
+    def process(self, probe: Probe | None = None) -> House:
+        story = self.story
+        policy = Policy(include=(ADELE,), kinds=story.kinds)
+        return process(self.worlds, probe, story.limits, policy, **story.sizes)
+
+    def mutate(self, *wanted: dict[str, Any]) -> None:
+        mutate(self.worlds.tenant, list(wanted))
+
+    async def backup(self) -> None:
+        house = self.process()
+        await plan.tick(house)
+        await drain(self.worlds, house)
+
+    def rewind(self) -> None:
+        assert self.start is not None
+        load(self.worlds, self.start)
+        self.writes = self.worlds.running.traffic.writes["backup"]
+
+    def broken_now(self) -> list[str]:
+        assert self.start is not None
+        found = truth.broken_now(self.worlds, self.start)
+        if self.story.reads_only and self.worlds.tenant.generation != self.generation:
+            found.append("I10 a backup changed the tenant")
+        if self.worlds.running.traffic.writes["backup"] != self.writes:
+            found.append("I10 the backup app wrote to Graph")
+        return found + (self.story.check(self) if self.story.check else [])
+
+
+@asynccontextmanager
+async def staged(story: Story) -> AsyncIterator[Stage]:
+    async with worlds() as made:
+        stage = Stage(made, story)
+        for user in (ADELE, BERND):  # five megabytes that say nothing here and cost half of the time
+            stage.mutate({"do": "delete_item", "user": user, "path": "Reports/2025/photo.jpg"})
+        await story.prepare(stage)
+        stage.start = save(made)
+        stage.generation = made.tenant.generation
+        stage.rewind()
+        yield stage
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a story came out, and what was broken on the way to it."""
+
+    catalog: dict[str, Any] = field(default_factory=dict)
+    tenant: dict[str, Any] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    deaths: int = 0
+    effects: int = 0
+    trace: list[str] = field(default_factory=list)
+    downloaded: int = 0
+    total: Account = field(default_factory=Account)
+
+
+async def play(stage: Stage, *probes: Probe) -> Outcome:
+    """Play the story from its beginning to its end: the first process has the first probe, the next one after a death
+    has the next one; then nobody dies any more."""
+    outcome, waiting = Outcome(), list(probes)
+
+    def next_process() -> House:
+        return stage.process(waiting.pop(0) if waiting else None)
+
+    def reborn() -> House:
+        outcome.deaths += 1
+        outcome.broken += stage.broken_now()
+        return next_process()
+
+    stage.rewind()
+    served = stage.worlds.wire.served["download"]  # type: ignore[union-attr]
+    house = await _begun(stage, next_process(), reborn)
+    await drain(stage.worlds, house, reborn)
+    await settle(stage)
+    outcome.downloaded = stage.worlds.wire.served["download"] - served  # type: ignore[union-attr]
+    outcome.broken += stage.broken_now()
+    allowed = stage.story.leftover_bytes * outcome.deaths
+    outcome.broken += truth.broken_at_the_end(stage.worlds, leftover_bytes=allowed)
+    outcome.catalog = await truth.canonical(stage.worlds)
+    outcome.tenant = truth.tenant_content(stage.worlds)
+    if probes:
+        outcome.effects, outcome.trace = probes[0].count, probes[0].trace
+    return outcome
+
+
+async def _begun(stage: Stage, house: House, reborn: Callable[[], House]) -> House:
+    while True:
+        try:
+            await stage.story.begin(house)
+            return house
+        except BaseException as why:
+            if not died(why):
+                raise
+            house = reborn()
+
+
+async def settle(stage: Stage) -> None:
+    """The timer goes on; what lost its message to a crash is found and sent again."""
+    for _ in range(TICKS):
+        if not unsettled(stage.worlds):
+            return
+        stage.worlds.clock.advance(BETWEEN_TICKS_S)
+        house = stage.process()
+        await plan.tick(house)
+        await drain(stage.worlds, house)
+
+
+def unsettled(worlds: Worlds) -> list[str]:
+    tables = worlds.rows.dump()
+    found = [f"lane {row['RowKey']} is {row['state']}" for row in tables.get("lanes", []) if row["state"] != "idle"]
+    given = [row for row in tables.get("restores", []) if "ended_at" not in row]
+    found += [f"restore {row['RowKey']} is {row['state']}" for row in given]
+    found += [f"{row['RowKey']} is owed" for row in tables.get("owed", [])]
+    if not tables.get("lanes") and not tables.get("restores"):
+        found.append("nothing was begun")
+    return found
+
+
+def compare(wanted: Outcome, found: Outcome) -> list[str]:
+    """What of an outcome differs from the one without faults."""
+    parts = [*truth.differences(wanted.catalog, found.catalog), *truth.differences(wanted.tenant, found.tenant)]
+    return found.broken + [f"end: {part}" for part in parts[:20]]
