@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from sandbox.tenant import attachments, contacts, directory, drives, mail_folders, messages, photos
+from sandbox.tenant import (
+    attachments,
+    calendars,
+    contacts,
+    directory,
+    drives,
+    event_delta,
+    events,
+    mail_folders,
+    messages,
+    photos,
+)
 from sandbox.tenant.calls import Routes
 
-WORKLOADS = (directory, mail_folders, messages, attachments, contacts, photos, drives)
+WORKLOADS = (
+    directory, mail_folders, messages, attachments, contacts, photos, drives, calendars, events, event_delta,
+)  # fmt: skip
 
 
 def all_routes() -> Routes:

@@ -9,7 +9,7 @@ from sandbox.tenant.calls import Answer, Call, Refusal, Routes
 from sandbox.tenant.mail_access import WRITE, check_room, the_attachment, the_mailbox, the_message
 from sandbox.tenant.mail_changes import check_attachable
 from sandbox.tenant.mail_uploads import open_session
-from sandbox.tenant.mailbox import Mailbox, Message
+from sandbox.tenant.mailbox import Attachment, Mailbox, Message
 from sandbox.tenant.message_json import attachment_json
 from sandbox.tenant.messages import both as both_of_messages
 from sandbox.tenant.messages import bytes_answer
@@ -17,7 +17,7 @@ from sandbox.tenant.odata import View, read_view, skip_page
 
 routes = Routes()
 both = partial(both_of_messages, to=routes)
-READ = ("Mail.Read", "Mail.ReadWrite")
+READ = ("Mail.Read",)  # the permission map names it alone, for whoever may write as well
 MEMBERS = (
     "name",
     "contentType",
@@ -80,7 +80,16 @@ async def delete_attachment(call: Call, user: str, message: str, attachment: str
 @both("POST", "/{message}/attachments/createUploadSession", *WRITE)
 async def create_upload_session(call: Call, user: str, message: str, folder: str | None = None) -> Answer:
     mailbox, found = _writable(call, user, message, folder)
-    return open_session(call, mailbox, found)
+
+    def put(attachment: Attachment, immutable: bool) -> str | None:
+        if found.key not in mailbox.messages:
+            return None
+        found.attachments.append(attachment)
+        touched(mailbox, found)
+        base = found.immutable_id if immutable else found.mutable_id
+        return f"Messages('{base}')/Attachments('{base[:-4]}{attachment.key}=')"
+
+    return open_session(call, mailbox, put)
 
 
 def _writable(call: Call, user: str, message: str, folder: str | None) -> tuple[Mailbox, Message]:

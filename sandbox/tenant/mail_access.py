@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.tenant.calls import Call, Refusal, the_user
 from sandbox.tenant.mailbox import NAMES_WITHOUT_FOLDER, RECOVERABLE, Attachment, Folder, Mailbox, Message
+from sandbox.tenant.message_json import Holder
 
 READ = ("Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite")
 READ_BODY = ("Mail.Read", "Mail.ReadWrite")
@@ -56,7 +57,7 @@ def the_message(call: Call, mailbox: Mailbox, message_id: str, folder: str | Non
     return message
 
 
-def the_attachment(message: Message, attachment_id: str) -> Attachment:
+def the_attachment(message: Holder, attachment_id: str) -> Attachment:
     for attachment in message.attachments:
         for base in (message.mutable_id, message.immutable_id):
             if attachment_id == f"{base[:-4]}{attachment.key}=":

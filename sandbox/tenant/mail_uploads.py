@@ -1,35 +1,37 @@
-"""Upload sessions for large mail attachments: opened at Graph, filled at a host that wants no token."""
+"""Upload sessions for large attachments of mail and events: opened at Graph, filled at a host that wants no token."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from sandbox.tenant.calls import Answer, Call, Json, Refusal
 from sandbox.tenant.content import Held
-from sandbox.tenant.mailbox import Attachment, Mailbox, Message
+from sandbox.tenant.mailbox import Attachment, Mailbox
 from sandbox.tenant.state import Tenant, stamp
 
 LEAST, MOST = 3 * 1024 * 1024, 150 * 1024 * 1024
 CHUNK_MOST = 4 * 1024 * 1024
 ITEM = {"attachmentType", "name", "size", "isInline", "contentId", "contentType"}
+Put = Callable[[Attachment, bool], str | None]  # puts it where it belongs; its path in ids of the wanted form
 RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 @dataclass(slots=True)
 class MailSession:
     mailbox: Mailbox
-    message: str  # key
+    put: Put
     item: Json
     expires: dt.datetime
     immutable: bool
     received: bytearray = field(default_factory=bytearray)
 
 
-def open_session(call: Call, mailbox: Mailbox, message: Message) -> Answer:
+def open_session(call: Call, mailbox: Mailbox, put: Put) -> Answer:
     body = {k.lower(): v for k, v in call.json().items()}
     item = body.get("attachmentitem")
     if set(body) != {"attachmentitem"} or not isinstance(item, dict) or {k for k in item if "@" not in k} - ITEM:
@@ -44,7 +46,7 @@ def open_session(call: Call, mailbox: Mailbox, message: Message) -> Answer:
     tenant = call.tenant
     token = tenant.ids.token("mail upload", 60)
     expires = tenant.clock() + dt.timedelta(seconds=tenant.options.upload_session_life_s)
-    tenant.mail_sessions[token] = MailSession(mailbox, message.key, item, expires, call.immutable_ids())
+    tenant.mail_sessions[token] = MailSession(mailbox, put, item, expires, call.immutable_ids())
     return Answer(201, {
         "uploadUrl": f"{tenant.doors.upload}/mail/{token}?authtoken={tenant.ids.token('authtoken', 80)}",
         "expirationDateTime": stamp(expires),
@@ -88,19 +90,14 @@ def _take(tenant: Tenant, token: str, session: MailSession, request: web.Request
 def _finish(tenant: Tenant, token: str, session: MailSession) -> Answer:
     del tenant.mail_sessions[token]
     mailbox, item = session.mailbox, session.item
-    message = mailbox.messages.get(session.message)
-    if message is None:
-        return _error(404, "ErrorItemNotFound", "The message is no longer there.")
     attachment = Attachment(
         mailbox.new_attachment_key(), "file", item["name"], item.get("contentType") or "application/octet-stream",
         bool(item.get("isInline", False)), tenant.clock(), Held(bytes(session.received)), item.get("contentId"),
     )  # fmt: skip
-    message.attachments.append(attachment)
-    message.mime = None
-    mailbox.changed(message)
-    base = message.immutable_id if session.immutable else message.mutable_id
-    where = f"{tenant.doors.upload}/api/gv1.0/Users('{mailbox.user.id}')/Messages('{base}')"
-    return Answer(201, None, {"Location": f"{where}/Attachments('{base[:-4]}{attachment.key}=')"})
+    path = session.put(attachment, session.immutable)
+    if path is None:
+        return _error(404, "ErrorItemNotFound", "The item is no longer there.")
+    return Answer(201, None, {"Location": f"{tenant.doors.upload}/api/gv1.0/Users('{mailbox.user.id}')/{path}"})
 
 
 def _error(status: int, code: str, message: str) -> Answer:

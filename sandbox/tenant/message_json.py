@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Protocol
 
 from sandbox.tenant.calls import Call, Json
 from sandbox.tenant.content import whole
@@ -38,6 +38,19 @@ NOT_BASIC = frozenset(
 )  # Mail.ReadBasic.All never gives these
 ONLY_SELECTED = frozenset({"internetMessageHeaders", "uniqueBody"})
 MESSAGE_FLAGS, SUBMITTED, DELIVERED = "integer 0xe07", "systemtime 0x39", "systemtime 0xe06"
+
+
+class Holder(Protocol):
+    """What holds attachments: a message, or an event as it is shown."""
+
+    @property
+    def mutable_id(self) -> str: ...
+
+    @property
+    def immutable_id(self) -> str: ...
+
+    @property
+    def attachments(self) -> list[Attachment]: ...
 
 
 def only_basic(call: Call) -> bool:
@@ -147,13 +160,13 @@ def tags_of(message: Message) -> dict[str, str]:
     return tags | message.extended
 
 
-def attachment_id(call: Call, message: Message, attachment: Attachment) -> str:
+def attachment_id(call: Call, message: Holder, attachment: Attachment) -> str:
     """Attachments have ids of both kinds as well; a mutable one changes when its message moves."""
     base = message.immutable_id if call.immutable_ids() else message.mutable_id
     return f"{base[:-4]}{attachment.key}="
 
 
-def attachment_json(call: Call, message: Message, attachment: Attachment, view: View) -> Json:
+def attachment_json(call: Call, message: Holder, attachment: Attachment, view: View) -> Json:
     kind = {"file": "fileAttachment", "item": "itemAttachment", "reference": "referenceAttachment"}[attachment.kind]
     everything: Json = {
         "lastModifiedDateTime": stamp(attachment.modified),

@@ -7,6 +7,12 @@ import time
 
 from sandbox.tenant.certificates import federated_key, made_certificate
 from sandbox.tenant.oauth import federated_assertion
+from sandbox.tenant.seed_calendar import (
+    seed_awkward_calendar,
+    seed_everyday_calendar,
+    seed_small_calendar,
+    share_calendar,
+)
 from sandbox.tenant.seed_contacts import seed_contacts
 from sandbox.tenant.seed_drives import seed_awkward, seed_everyday, seed_small
 from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed_small_mail
@@ -14,11 +20,12 @@ from sandbox.tenant.state import App, Options, Tenant, User
 
 BACKUP_ROLES = frozenset({
     "User.Read.All", "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
-    "Sites.Read.All",
+    "Sites.Read.All", "Calendars.Read",
 })  # fmt: skip
 RESTORE_ROLES = frozenset({
     "User.Read.All", "Mail.Read", "Mail.ReadWrite", "MailboxSettings.Read", "Contacts.Read", "Contacts.ReadWrite",
     "ProfilePhoto.ReadWrite.All", "Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All",
+    "Calendars.Read", "Calendars.ReadWrite",
 })  # fmt: skip
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
@@ -99,6 +106,7 @@ def _small(tenant: Tenant) -> None:
         user = _person(tenant, name, display_name, language=language, given_name=first, surname=last)
         seed_small_mail(tenant, tenant.mailboxes[user.id])
         seed_contacts(tenant.contacts[user.id], count=3)
+        seed_small_calendar(tenant.calendars[user.id])
         if name != "chloe":
             seed_small(tenant, user)
 
@@ -108,9 +116,12 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_awkward_mail(tenant, tenant.mailboxes[adele.id], attachment=attachment)
     seed_contacts(tenant.contacts[adele.id], count=12, awkward=True)
     seed_awkward(tenant, adele, huge=huge)
+    seed_awkward_calendar(tenant.calendars[adele.id], attachment=attachment)
     bernd = _person(tenant, "bernd", "Bernd Müller-Lüdenscheidt", language="de-DE")
     seed_small_mail(tenant, tenant.mailboxes[bernd.id])
     seed_contacts(tenant.contacts[bernd.id], count=4)
+    seed_small_calendar(tenant.calendars[bernd.id])
+    share_calendar(tenant.calendars[bernd.id], tenant.calendars[adele.id])
     seed_small(tenant, bernd)
     _person(tenant, "empty", "Empty Mailbox")
     no_drive = _person(tenant, "nodrive", "No OneDrive")
@@ -120,11 +131,13 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     _guest(tenant)
     shared = _person(tenant, "info", "Info (shared)", purpose="shared", enabled=False)
     seed_everyday_mail(tenant, tenant.mailboxes[shared.id], mails=8)
+    seed_small_calendar(tenant.calendars[shared.id])
     gone = _person(tenant, "left", "Left Company", enabled=False)
     seed_small_mail(tenant, tenant.mailboxes[gone.id])
     seed_small(tenant, gone)
     room = _person(tenant, "room-1", "Room 1", purpose="room", enabled=False)
     seed_everyday_mail(tenant, tenant.mailboxes[room.id], mails=2)
+    seed_everyday_calendar(tenant.calendars[room.id], events=4)
     blocked = _person(tenant, "outofscope", "Out Of Scope")
     tenant.mailboxes[blocked.id].blocked = (403, "ErrorAccessDenied")
     _person(tenant, "名無し".encode().hex(), "名無し 権兵衛", language="ja-JP")
@@ -167,10 +180,12 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
         )
         seed_everyday_mail(tenant, tenant.mailboxes[user.id], mails=mails)
         seed_contacts(tenant.contacts[user.id], count=8, awkward=number == 0)
+        seed_everyday_calendar(tenant.calendars[user.id], events=12)
         seed_everyday(tenant, user, files=files)
     tenant.add_user("nomailbox", "No Mailbox", mail=None)
     _guest(tenant)
     awkward = _person(tenant, "awkward", "Awkward Case")
     seed_awkward_mail(tenant, tenant.mailboxes[awkward.id], attachment=5 * 1024 * 1024, broken=False)
     seed_contacts(tenant.contacts[awkward.id], count=12, awkward=True)
+    seed_awkward_calendar(tenant.calendars[awkward.id], attachment=5 * 1024 * 1024)
     seed_awkward(tenant, awkward, huge=40 * 1024 * 1024)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sandbox.tenant.calendar_state import CalendarStore
     from sandbox.tenant.contacts_state import ContactStore
     from sandbox.tenant.drive_state import Drive
     from sandbox.tenant.faults import Faults
@@ -128,6 +129,7 @@ class Tenant:
         self.refresh_tokens: dict[str, tuple[str, frozenset[str]]] = {}  # token -> user id, scopes
         self.mailboxes: dict[str, Mailbox] = {}
         self.contacts: dict[str, ContactStore] = {}
+        self.calendars: dict[str, CalendarStore] = {}
         self.drives: dict[str, Drive] = {}
         self.user_drive: dict[str, str | None] = {}
         self.mail_sessions: dict[str, MailSession] = {}
@@ -160,11 +162,13 @@ class Tenant:
         return user
 
     def add_mailbox(self, user: User) -> Mailbox:
+        from sandbox.tenant.calendar_state import CalendarStore
         from sandbox.tenant.contacts_state import ContactStore
         from sandbox.tenant.mailbox import Mailbox
 
         self.mailboxes[user.id] = Mailbox(self, user)
         self.contacts[user.id] = ContactStore(self, user)
+        self.calendars[user.id] = CalendarStore(self, user)
         return self.mailboxes[user.id]
 
     def find_user(self, name: str) -> User | None:
