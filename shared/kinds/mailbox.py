@@ -59,10 +59,10 @@ def well(reply: Reply, owner: Owner, what: str, *, permission: str, opened: bool
         raise OwnerMissing(f"{name}: no mailbox ({reply.code}): no licence, a guest, or not in Exchange Online")
     if reply.status == 404 and reply.says(*NO_PLACE):
         raise OwnerMissing(f"{name}: the folder is gone ({reply.code})")
-    if reply.status == 403:
+    if reply.status in (401, 403):  # To Do says 401 where a role is missing (atlas issue 148)
         raise NotPermitted(
-            f"{name}: Graph answered 403 {reply.code}; grant {permission} to the app, and let no application access"
-            " policy of Exchange shut it out of this mailbox"
+            f"{name}: Graph answered {reply.status} {reply.code}; grant {permission} to the app, and let no application"
+            " access policy of Exchange shut it out of this mailbox"
         )
     return reply
 
