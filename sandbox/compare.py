@@ -44,9 +44,9 @@ class Comparison:
         return [d for d in self.differences if not d.reason]
 
     @property
-    def exact(self) -> int:
-        """Items without any difference."""
-        return self.items - len({d.where for d in self.differences if d.field != EXTRA})
+    def missing(self) -> int:
+        """Items that are not there, for whatever reason; folders that became one with another are no items."""
+        return sum(1 for d in self.differences if d.field == MISSING and not (d.before or {}).get("merged"))
 
 
 @dataclass(slots=True)

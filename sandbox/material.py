@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
 
-MOST_FILES = 2_500
+MOST_FILES = 2_000
 MOST_BYTES = 100 * 1024 * 1024
 LARGEST_FILE = 12 * 1024 * 1024
 NOT_TAKEN = ("site-packages", "dist-packages")

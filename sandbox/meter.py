@@ -14,10 +14,10 @@ import contextlib
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
 from yarl import URL
 
 from sandbox.azurite import Ports
@@ -25,9 +25,11 @@ from sandbox.process import CannotStart
 
 START_WITHIN_S = 30.0
 LARGEST_BODY = 1 << 30
+KEEP_S = 3.0  # node closes idle connections after five: a request must not meet the closing
 HOST_CONTAINER = "azure-webjobs-hosts"  # the Functions host keeps its timer statuses and locks there
 _ENDPOINT = re.compile(r"(Blob|Queue|Table)Endpoint=http://[^/:]+:(\d+)/")
 _SKIP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection", "te"})
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _OWN = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
@@ -114,7 +116,12 @@ def running(connection_string: str) -> Iterator[Metered]:
 async def _serve(behind: Mapping[str, int], metered: Metered, ready: threading.Event, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as exits:
         session = await exits.enter_async_context(
-            ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False, timeout=ClientTimeout(total=600))
+            ClientSession(
+                connector=TCPConnector(limit=0, keepalive_timeout=KEEP_S),
+                cookie_jar=DummyCookieJar(),
+                auto_decompress=False,
+                timeout=ClientTimeout(total=600),
+            )
         )
         found: dict[str, int] = {}
         for service, port in behind.items():
@@ -130,7 +137,7 @@ async def _serve(behind: Mapping[str, int], metered: Metered, ready: threading.E
         await stop.wait()
 
 
-def _forwarder(service: str, port: int, session: ClientSession, metered: Metered):  # type: ignore[no-untyped-def]
+def _forwarder(service: str, port: int, session: ClientSession, metered: Metered) -> Handler:
     async def forward(request: web.Request) -> web.StreamResponse:
         body = await request.read()
         url = URL(f"http://127.0.0.1:{port}{request.raw_path}", encoded=True)
@@ -138,23 +145,28 @@ def _forwarder(service: str, port: int, session: ClientSession, metered: Metered
         if "Transfer-Encoding" in request.headers:
             headers.append(("Content-Length", str(len(body))))
         absent = [name for name in _OWN if name not in request.headers]
-        async with session.request(
-            request.method, url, headers=headers, data=body or None, skip_auto_headers=absent, allow_redirects=False
-        ) as answer:
-            content = await answer.read()
-            rows = body.count(b"HTTP/1.1\r\n") if "$batch" in request.path else 0
-            metered.note(operation(service, request), rows, len(body), len(content))
-            response = web.StreamResponse(status=answer.status, reason=answer.reason)
-            for name, value in answer.headers.items():
-                if name.lower() not in _SKIP:
-                    response.headers.add(name, value)
-            if request.method != "HEAD" and answer.status not in (204, 304):
-                response.headers["Content-Length"] = str(len(content))
+        try:
+            async with session.request(
+                request.method, url, headers=headers, data=body or None, skip_auto_headers=absent, allow_redirects=False
+            ) as answer:
+                content = await answer.read()
+        except ClientError:
+            return web.Response(status=503)  # as a busy account answers: the client tries again
+        rows = body.count(b"HTTP/1.1\r\n") if "$batch" in request.path else 0
+        metered.note(operation(service, request), rows, len(body), len(content))
+        response = web.StreamResponse(status=answer.status, reason=answer.reason)
+        for name, value in answer.headers.items():
+            if name.lower() not in _SKIP:
+                response.headers.add(name, value)
+        bare = request.method == "HEAD" or answer.status in (204, 304)
+        if not bare:
+            response.headers["Content-Length"] = str(len(content))
+        with contextlib.suppress(ConnectionResetError):  # whoever asked was killed meanwhile
             await response.prepare(request)
-            if request.method != "HEAD" and content:
+            if content and not bare:
                 await response.write(content)
             await response.write_eof()
-            return response
+        return response
 
     return forward
 

@@ -30,6 +30,9 @@ from sandbox.talk import Refused, Silent, ask
 from shared.knobs import KNOBS
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCAL_SETTINGS = ROOT / "local.settings.json"
+DEMO_HOME = ROOT / ".local" / "demo"
+RUN_HOME = ROOT / ".local" / "run"
 AUDIENCE = "api://holdfast"
 READY_WITHIN_S = 120.0
 IDLE_WITHIN_S = 1800.0
