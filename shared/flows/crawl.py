@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from shared.errors import CursorExpired, NeedsPerson, NotPermitted, OwnerMissing, StartOver, Throttled, Unreachable
 from shared.flows.house import House
-from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, Round, mark
+from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, Round, catch_up, mark
 from shared.flows.sheet import Sheet
 from shared.flows.walk import Walk
 from shared.graph.steps import Refused
@@ -102,7 +102,7 @@ class Crawl:
     async def _caught_up(self, state: FeedState) -> FeedState:
         """Where the feed stands once the pages that a dead worker left behind have their rows: what they hold is not
         taken again, and neither a debt nor a moved item goes unnoticed because its version is known already."""
-        return state if self.orderly else await Keeper(self.house, self.kind, self.walk, self.run).catch_up(state)
+        return state if self.orderly else await catch_up(self.house, state)
 
     async def _to_its_end(self, state: FeedState) -> None:
         if state.run == self.run and state.last and not state.closed:

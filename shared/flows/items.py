@@ -9,7 +9,7 @@ from shared.catalog.nouns import Known, Owed, RunRow
 from shared.errors import TryLater
 from shared.flows.backup import named
 from shared.flows.house import House, scope
-from shared.flows.keep import Keeper, Overtaken, enter, prior_of, verdict_on
+from shared.flows.keep import Keeper, Overtaken, catch_up, enter, prior_of, verdict_on
 from shared.flows.sheet import Sheet
 from shared.flows.walk import Walk
 from shared.kinds.kind import Kind
@@ -23,16 +23,19 @@ LONGEST_WAIT_S = 86_400.0
 async def serve(ticket: ItemTicket, house: House) -> None:
     """Take the item and commit it behind the feed's newest page, or note why not and when to try again."""
     owner = await named(house, ticket.owner)
-    owed = await house.catalog.owed_item(owner, ticket.kind, ticket.feed_id, ticket.item_id)
-    if owed is None or ticket.kind not in house.kinds:
-        return  # kept, gone or waived in the meantime
+    if ticket.kind not in house.kinds:
+        return
     kind = house.kinds[ticket.kind]
+    state = await house.catalog.feed(Feed(owner, kind.name, ticket.feed_id, ""))
+    state = await catch_up(house, state)  # an earlier delivery may have died between its page and the feed's row
+    owed = await house.catalog.owed_item(owner, kind.name, ticket.feed_id, ticket.item_id)
+    if owed is None:  # kept, gone or waived in the meantime
+        await _correct_run(house, ticket)
+        return
     lane = Lane(owner, kind.lane)
     if kind.exclusive_lane:
         await _lane_is_free(house, lane)
-    state = await house.catalog.feed(Feed(owner, kind.name, ticket.feed_id, ""))
     walk = Walk(house, await house.graph("backup"), scope(lane))
-    state = await Keeper(house, kind, walk, ticket.run).catch_up(state)
     seen = await walk.play(kind.refresh(state.feed, ticket.item_id))
     if seen is None:
         await house.catalog.forgive(owed)  # its tombstone comes with the listing

@@ -188,20 +188,6 @@ class Keeper:
         await self.walk.tidy()
         return reached
 
-    async def catch_up(self, state: FeedState) -> FeedState:
-        """Write the rows of pages that lie behind the one the feed's row knows: whoever committed them died, or is a
-        twin and writes the same."""
-        while True:
-            try:
-                page = await self.house.vault.read_page(address.page_name(state.feed, state.seq + 1))
-            except PartMissing:
-                return state
-            await self.house.catalog.record(page)
-            try:
-                state = await self._write(state, after(state, page))
-            except Overtaken as twin:
-                state = twin.state
-
     async def _advance(self, sheet: Sheet, listing: Listing) -> FeedState:
         """Nothing to keep: the cursor moves without a page. A rebuild then starts from the older one, which is fine."""
         state, now = sheet.state, self.house.clock.now()
@@ -224,6 +210,21 @@ class Keeper:
             return await self.house.catalog.advance(was, now)
         except Contended:
             raise Overtaken(await self.house.catalog.feed(was.feed)) from None
+
+
+async def catch_up(house: House, state: FeedState) -> FeedState:
+    """Write the rows of pages that lie behind the one the feed's row knows: whoever committed them died, or is a twin
+    and writes the same."""
+    while True:
+        try:
+            page = await house.vault.read_page(address.page_name(state.feed, state.seq + 1))
+        except PartMissing:
+            return state
+        await house.catalog.record(page)
+        try:
+            state = await house.catalog.advance(state, after(state, page))
+        except Contended:
+            state = await house.catalog.feed(state.feed)
 
 
 LARGE = "large: it is taken by a ticket of its own"
