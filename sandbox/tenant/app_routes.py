@@ -8,6 +8,7 @@ from sandbox.tenant import (
     contacts,
     directory,
     drives,
+    event_attachments,
     event_delta,
     events,
     mail_folders,
@@ -18,6 +19,7 @@ from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
     directory, mail_folders, messages, attachments, contacts, photos, drives, calendars, events, event_delta,
+    event_attachments,
 )  # fmt: skip
 
 

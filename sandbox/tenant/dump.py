@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from sandbox.tenant.calendar_dump import dump_calendars
 from sandbox.tenant.contacts_state import Contact, ContactFolder, ContactStore
 from sandbox.tenant.content import sha256
 from sandbox.tenant.mailbox import RECOVERABLE, Attachment, Folder, Mailbox, Message
@@ -44,6 +45,8 @@ def _user(tenant: Tenant, user: User, drives: Json) -> Json:
         out["mail"] = dump_mailbox(mailbox)
     if store := tenant.contacts.get(user.id):
         out["contacts"] = dump_contacts(store)
+    if calendars := tenant.calendars.get(user.id):
+        out["calendars"] = dump_calendars(calendars)
     if user.upn in drives:
         out["drive"] = drives[user.upn]
     return out

@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from typing import Any
 
-from sandbox.tenant.calendar_state import CalendarStore, Instance, at_wall, instances_of, instant, wall
+from sandbox.tenant.calendar_state import Instance, at_wall, instances_of, instant, wall
 from sandbox.tenant.calls import Call, Json, Refusal
 from sandbox.tenant.event_json import DEFAULTS, EXTENDED, NEVER, NOWHERE, SERVER_OWNED, SETTABLE
 from sandbox.tenant.mail_changes import SMTP, read_tags
@@ -56,9 +56,18 @@ def made_props(body: Json) -> Json:
     return props
 
 
-def read_change(call: Call, store: CalendarStore, instance: Instance) -> tuple[Json, Tags]:
+def read_change(call: Call, instance: Instance) -> tuple[Json, Tags]:
     """Only what the body names; times already checked against the rest of the event."""
     body = _checked(call, set())
+    changed = changed_props(instance, {k: v for k, v in body.items() if k in SETTABLE})
+    if "isOnlineMeeting" in changed:
+        merged = {**copy.deepcopy(instance.props), **changed}
+        _online(merged, instance.props)
+        changed |= {n: merged[n] for n in ("isOnlineMeeting", "onlineMeeting", "onlineMeetingProvider", "body")}
+    return changed, read_tags(body)
+
+
+def changed_props(instance: Instance, body: Json) -> Json:
     changed = _members(body)
     if instance.day and "recurrence" in changed:
         raise _invalid("An occurrence has no recurrence of its own.")
@@ -68,10 +77,7 @@ def read_change(call: Call, store: CalendarStore, instance: Instance) -> tuple[J
         changed |= {n: merged[n] for n in TIMES if n in changed or merged[n] != instance.props.get(n)}
         if instance.day and {"start", "end"} & set(changed):
             _check_neighbours(instance, merged)
-    if "isOnlineMeeting" in changed:
-        _online(merged, instance.props)
-        changed |= {n: merged[n] for n in ("isOnlineMeeting", "onlineMeeting", "onlineMeetingProvider", "body")}
-    return changed, read_tags(body)
+    return changed
 
 
 def _checked(call: Call, more: set[str]) -> Json:

@@ -171,7 +171,7 @@ async def change_event(
 ) -> Answer:
     store, found = writable(call, user, event, calendar, group)
     before = found.props.get("attendees") or []
-    changed, tags = read_change(call, store, found)
+    changed, tags = read_change(call, found)
     if changed.get("onlineMeeting") == {"joinUrl": ""}:
         merged = {**found.props, **changed}
         _meeting_link(store, merged)

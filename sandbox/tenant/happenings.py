@@ -8,9 +8,10 @@ from sandbox.tenant.state import Tenant
 
 
 def all_mutations() -> dict[str, Any]:
-    from sandbox.tenant import drives, mutations  # here: both reach back to the nouns that routes are made of
+    # here: they reach back to the nouns that routes are made of
+    from sandbox.tenant import calendar_mutations, drives, mutations
 
-    return {**mutations.mutations, **drives.mutations}
+    return {**mutations.mutations, **calendar_mutations.mutations, **drives.mutations}
 
 
 def mutate(tenant: Tenant, wanted: list[dict[str, Any]]) -> list[Any]:
