@@ -1,0 +1,487 @@
+// Holdfast in a resource group of its own. `azd up` deploys it; docs/deploy.md tells the order and what each choice costs.
+targetScope = 'subscription'
+
+// --- where
+
+@description('Name of this installation; azd\'s environment name.')
+@minLength(1)
+@maxLength(40)
+param environmentName string
+@description('Azure region. Flex Consumption has to be offered there: az functionapp list-flexconsumption-locations.')
+param location string
+
+// --- Microsoft 365: scripts/register_apps.py makes the app registrations and tells these ids
+
+@description('Tenant to back up; empty: the subscription\'s.')
+param m365TenantId string = ''
+@description('Client id of the app registration that reads.')
+param backupClientId string = ''
+@description('Client id of the app registration that writes; empty: no restores.')
+param restoreClientId string = ''
+@description('Client id of the app registration of the HTTP API.')
+param apiClientId string = ''
+@description('A second tenant that may be restored into; empty: none.')
+param targetTenantId string = ''
+@description('Client id of the app registration that writes into it.')
+param targetClientId string = ''
+@description('Name of the Key Vault secret with the backup app\'s client secret; empty: the managed identity is the proof (better).')
+param backupSecretName string = ''
+@description('Name of the Key Vault secret with the restore app\'s client secret; empty: the managed identity is the proof (better).')
+param restoreSecretName string = ''
+@description('Object id of the person or pipeline that stores those secrets; empty: nobody.')
+param keyVaultOfficerId string = ''
+@description('Login endpoint of a national cloud; empty: the public one.')
+param loginUrl string = ''
+@description('Graph endpoint of a national cloud; empty: the public one.')
+param graphUrl string = ''
+
+// --- what is backed up
+
+@description('When owners are looked at: NCRONTAB with seconds, UTC.')
+param backupSchedule string = '0 0 */6 * * *'
+@description('Hours within which every mailbox and drive should have been backed up again.')
+param objectiveHours int = 24
+@description('Types of owners: user, group, site; comma separated.')
+param ownerTypes string = 'user'
+@description('Kinds, comma separated; empty: all.')
+param kinds string = ''
+@description('Only these owners: ids or user principal names, comma separated, * and ? work; empty: everyone.')
+param include string = ''
+@description('Never these owners.')
+param exclude string = ''
+@description('Versions of a file: current, all, or how many older ones.')
+param fileVersions string = 'current'
+@description('SharePoint licences of the tenant: they decide how fast files may be read.')
+@minValue(1)
+param spoLicences int = 1000
+@description('Any other setting of docs/operations.md by its name, as text.')
+param moreSettings object = {}
+
+// --- the apps
+
+@description('Python version.')
+@allowed(['3.11', '3.12', '3.13'])
+param pythonVersion string = '3.12'
+@description('Memory of an instance in MB.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 2048
+@description('Most instances of an app at a time. Microsoft 365 is the bottleneck, so that more rarely help.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+@description('Instances of the backup app that are always there, such as [{name: \'http\', instanceCount: 1}]. They cost money when nothing runs.')
+param alwaysReady array = []
+@description('HTTP requests that one instance serves at a time.')
+@minValue(1)
+@maxValue(1000)
+param httpConcurrency int = 16
+
+// --- the vault
+
+@description('Redundancy of vault and catalog.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_RAGRS', 'Standard_GZRS', 'Standard_RAGZRS'])
+param vaultSku string = 'Standard_ZRS'
+@description('Days for which what was deleted can be brought back.')
+@minValue(7)
+@maxValue(365)
+param softDeleteDays int = 30
+@description('off; unlocked: versions are protected, and an administrator may still change the policy; locked: say so after a person has locked it (docs/deploy.md).')
+@allowed(['off', 'unlocked', 'locked'])
+param immutability string = 'unlocked'
+@description('Days for which a version can\'t be changed or deleted, by anybody.')
+@minValue(1)
+@maxValue(146000)
+param immutabilityDays int = 30
+@description('Days after which a blob moves to the cool tier; 0: never.')
+@minValue(0)
+param coolAfterDays int = 30
+@description('Days after which a blob moves to the cold tier; 0: never.')
+@minValue(0)
+param coldAfterDays int = 90
+@description('Whether vault and Key Vault are locked against deletion. azd down then fails, as it should.')
+param lockResources bool = true
+@description('Encrypts storage with a key in our Key Vault. Whoever loses that key loses the backups.')
+param customerManagedKey bool = false
+@description('Region of a second copy of the vault; empty: none.')
+param copyLocation string = ''
+@description('Subscription of the second copy; empty: this one.')
+param copySubscriptionId string = ''
+@description('Redundancy of the second copy.')
+@allowed(['Standard_LRS', 'Standard_ZRS'])
+param copySku string = 'Standard_LRS'
+
+// --- network
+
+@description('Storage and Key Vault are reached in a network of our own only.')
+param privateNetwork bool = false
+@description('Address range of that network, at least a /24.')
+param addressPrefix string = '10.93.0.0/24'
+
+// --- watching
+
+@description('Addresses that alerts are mailed to, comma separated.')
+param alertEmails string = ''
+@description('Days that logs are kept.')
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 30
+@description('GB of logs a day after which no more are taken.')
+@minValue(1)
+param dailyCapGb int = 1
+@description('Percent of telemetry that is kept at ingestion. Below 100 the alerts count too few lines.')
+@minValue(1)
+@maxValue(100)
+param samplingPercent int = 100
+@description('Hours without a finished run after which something is wrong. More than the schedule\'s longest gap.')
+@allowed([6, 12, 24, 48])
+param silentHours int = 24
+@description('Messages in all queues together, on a day\'s average, that are too many.')
+@minValue(1)
+param backlogMessages int = 20000
+@description('Planned cost of a month in the currency of the bill; 0: no budget.')
+@minValue(0)
+param budgetAmount int = 0
+@description('First day of the budget\'s first month. Keep it once the budget exists.')
+param budgetStart string = utcNow('yyyy-MM-01')
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = { 'azd-env-name': environmentName, product: 'holdfast' }
+var tenantId = empty(m365TenantId) ? tenant().tenantId : m365TenantId
+var emails = empty(alertEmails) ? [] : split(replace(alertEmails, ' ', ''), ',')
+var vaultName = 'stvault${token}'
+var workName = 'stwork${token}'
+var backupHostName = 'sthostb${token}'
+var restoreHostName = 'sthostr${token}'
+var keyVaultName = 'kv-${token}'
+var containerName = 'vault'
+var packageContainer = 'package'
+// One queue per kind of ticket, and the one that the host moves a ticket to when it failed five times.
+var backupQueues = ['plan', 'backup', 'item', 'plan-poison', 'backup-poison', 'item-poison']
+var orderQueue = 'restore'
+var restoreQueues = ['restore', 'restore-poison']
+var usesSecrets = !empty(backupSecretName) || !empty(restoreSecretName)
+var restores = !empty(restoreClientId)
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identities 'modules/identities.bicep' = {
+  scope: group
+  params: { location: location, tags: tags, token: token, customerManagedKey: customerManagedKey }
+}
+
+module roles 'modules/roles.bicep' = {
+  scope: group
+  params: { token: token }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    retentionDays: logRetentionDays
+    dailyCapGb: dailyCapGb
+    samplingPercent: samplingPercent
+    alertEmails: emails
+  }
+}
+
+module keyVault 'modules/keyvault.bicep' = {
+  scope: group
+  params: {
+    name: keyVaultName
+    location: location
+    tags: tags
+    publicNetwork: !privateNetwork
+    lock: lockResources
+    workspaceId: monitoring.outputs.workspaceId
+    backupSecretName: backupSecretName
+    restoreSecretName: restoreSecretName
+    backupPrincipalId: identities.outputs.backupPrincipalId
+    restorePrincipalId: identities.outputs.restorePrincipalId
+    officerPrincipalId: usesSecrets ? keyVaultOfficerId : ''
+    keysPrincipalId: identities.outputs.keysPrincipalId
+  }
+}
+
+// --- storage: one account for each duty, so that a right on one is none on another
+
+module vault 'modules/vault.bicep' = {
+  scope: group
+  params: {
+    name: vaultName
+    location: location
+    tags: tags
+    sku: vaultSku
+    containerName: containerName
+    softDeleteDays: softDeleteDays
+    immutability: immutability
+    immutabilityDays: immutabilityDays
+    coolAfterDays: coolAfterDays
+    coldAfterDays: coldAfterDays
+    publicNetwork: !privateNetwork
+    lock: lockResources
+    workspaceId: monitoring.outputs.workspaceId
+    changeFeed: !empty(copyLocation)
+    keyIdentityId: identities.outputs.keysId
+    keyVaultUri: keyVault.outputs.uri
+    keyName: keyVault.outputs.keyName
+  }
+}
+
+module work 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: workName
+    location: location
+    tags: tags
+    sku: vaultSku
+    queues: union(backupQueues, restoreQueues)
+    publicNetwork: !privateNetwork
+    keyIdentityId: identities.outputs.keysId
+    keyVaultUri: keyVault.outputs.uri
+    keyName: keyVault.outputs.keyName
+  }
+}
+
+module backupHost 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: backupHostName
+    location: location
+    tags: tags
+    sku: 'Standard_LRS'
+    containers: [packageContainer]
+    publicNetwork: !privateNetwork
+  }
+}
+
+module restoreHost 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: restoreHostName
+    location: location
+    tags: tags
+    sku: 'Standard_LRS'
+    containers: [packageContainer]
+    publicNetwork: !privateNetwork
+  }
+}
+
+module access 'modules/access.bicep' = {
+  scope: group
+  params: {
+    vaultName: vaultName
+    containerName: containerName
+    workName: workName
+    backupHostName: backupHostName
+    restoreHostName: restoreHostName
+    insightsName: monitoring.outputs.insightsName
+    backupQueues: backupQueues
+    restoreQueues: restoreQueues
+    orderQueue: orderQueue
+    backupPrincipalId: identities.outputs.backupPrincipalId
+    restorePrincipalId: identities.outputs.restorePrincipalId
+    retentionPrincipalId: identities.outputs.retentionPrincipalId
+    keeperRoleId: roles.outputs.keeperId
+    retentionRoleId: roles.outputs.retentionId
+    catalogRoleId: roles.outputs.catalogId
+  }
+  dependsOn: [vault, work, backupHost, restoreHost]
+}
+
+// --- a second copy, elsewhere
+
+module copyGroup 'modules/group.bicep' = if (!empty(copyLocation)) {
+  scope: subscription(empty(copySubscriptionId) ? subscription().subscriptionId : copySubscriptionId)
+  params: { name: 'rg-${environmentName}-copy', location: empty(copyLocation) ? location : copyLocation, tags: tags }
+}
+
+module copy 'modules/vault.bicep' = if (!empty(copyLocation)) {
+  scope: resourceGroup(empty(copySubscriptionId) ? subscription().subscriptionId : copySubscriptionId, 'rg-${environmentName}-copy')
+  params: {
+    name: 'stcopy${token}'
+    location: empty(copyLocation) ? location : copyLocation
+    tags: tags
+    sku: copySku
+    containerName: containerName
+    softDeleteDays: softDeleteDays
+    immutability: immutability
+    immutabilityDays: immutabilityDays
+    coolAfterDays: 0
+    coldAfterDays: 1
+    publicNetwork: !privateNetwork
+    lock: lockResources
+  }
+  dependsOn: [copyGroup]
+}
+
+module copyHalf 'modules/replication.bicep' = if (!empty(copyLocation)) {
+  scope: resourceGroup(empty(copySubscriptionId) ? subscription().subscriptionId : copySubscriptionId, 'rg-${environmentName}-copy')
+  params: { accountName: 'stcopy${token}', sourceId: vault.outputs.id, destinationId: copy!.outputs.id, containerName: containerName }
+}
+
+module vaultHalf 'modules/replication.bicep' = if (!empty(copyLocation)) {
+  scope: group
+  params: { accountName: vaultName, sourceId: vault.outputs.id, destinationId: copy!.outputs.id, containerName: containerName, policyId: copyHalf!.outputs.policyId, ruleId: copyHalf!.outputs.ruleId }
+}
+
+// --- network
+
+module network 'modules/network.bicep' = if (privateNetwork) {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    addressPrefix: addressPrefix
+    endpoints: [
+      { name: 'vault', id: vault.outputs.id, group: 'blob' }
+      { name: 'queues', id: work.outputs.id, group: 'queue' }
+      { name: 'catalog', id: work.outputs.id, group: 'table' }
+      { name: 'backup-host', id: backupHost.outputs.id, group: 'blob' }
+      { name: 'backup-host-tables', id: backupHost.outputs.id, group: 'table' }
+      { name: 'restore-host', id: restoreHost.outputs.id, group: 'blob' }
+      { name: 'restore-host-tables', id: restoreHost.outputs.id, group: 'table' }
+      { name: 'keys', id: keyVault.outputs.id, group: 'vault' }
+    ]
+  }
+}
+
+// --- the apps. shared/knobs.py knows every name; a test holds the two against each other
+
+var common = {
+  M365_TENANT_ID: tenantId
+  M365_LOGIN_BASE_URL: loginUrl
+  M365_GRAPH_BASE_URL: graphUrl
+  M365_TARGET_TENANT_ID: targetTenantId
+  VAULT_STORAGE: vault.outputs.blobEndpoint
+  VAULT_CONTAINER: containerName
+  CATALOG_STORAGE: work.outputs.tableEndpoint
+  BACKUP_SCHEDULE: backupSchedule
+  BACKUP_OBJECTIVE_H: string(objectiveHours)
+  BACKUP_OWNER_TYPES: ownerTypes
+  BACKUP_KINDS: kinds
+  BACKUP_INCLUDE: include
+  BACKUP_EXCLUDE: exclude
+  FILES_VERSIONS: fileVersions
+  SPO_LICENCES: string(spoLicences)
+}
+
+var backupSettings = {
+  HOLDFAST_ROLE: 'backup'
+  VAULT_IDENTITY_CLIENT_ID: identities.outputs.backupClientId
+  M365_BACKUP_CLIENT_ID: backupClientId
+  M365_BACKUP_FEDERATED: empty(backupSecretName) ? identities.outputs.backupClientId : ''
+  M365_BACKUP_CLIENT_SECRET: empty(backupSecretName) ? '' : '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${backupSecretName})'
+  API_AUTH: 'entra'
+  API_AUDIENCE: empty(apiClientId) ? '' : 'api://${apiClientId},${apiClientId}'
+}
+
+var restoreSettings = {
+  HOLDFAST_ROLE: 'restore'
+  VAULT_IDENTITY_CLIENT_ID: identities.outputs.restoreClientId
+  M365_RESTORE_CLIENT_ID: restoreClientId
+  M365_RESTORE_FEDERATED: restores && empty(restoreSecretName) ? identities.outputs.restoreClientId : ''
+  M365_RESTORE_CLIENT_SECRET: empty(restoreSecretName) ? '' : '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${restoreSecretName})'
+  M365_TARGET_CLIENT_ID: targetClientId
+  M365_TARGET_FEDERATED: empty(targetClientId) ? '' : identities.outputs.restoreClientId
+}
+
+module backupApp 'modules/app.bicep' = {
+  scope: group
+  params: {
+    name: 'func-${token}-backup'
+    location: location
+    tags: union(tags, { 'azd-service-name': 'backup' })
+    identityId: identities.outputs.backupId
+    identityClientId: identities.outputs.backupClientId
+    hostBlobEndpoint: backupHost.outputs.blobEndpoint
+    hostTableEndpoint: backupHost.outputs.tableEndpoint
+    queueEndpoint: work.outputs.queueEndpoint
+    packageContainer: packageContainer
+    insightsName: monitoring.outputs.insightsName
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReady: alwaysReady
+    httpConcurrency: httpConcurrency
+    http: true
+    subnetId: privateNetwork ? network!.outputs.backupSubnetId : ''
+    settings: union(common, backupSettings, moreSettings)
+  }
+  dependsOn: [access]
+}
+
+module restoreApp 'modules/app.bicep' = {
+  scope: group
+  params: {
+    name: 'func-${token}-restore'
+    location: location
+    tags: union(tags, { 'azd-service-name': 'restore' })
+    identityId: identities.outputs.restoreId
+    identityClientId: identities.outputs.restoreClientId
+    hostBlobEndpoint: restoreHost.outputs.blobEndpoint
+    hostTableEndpoint: restoreHost.outputs.tableEndpoint
+    queueEndpoint: work.outputs.queueEndpoint
+    packageContainer: packageContainer
+    insightsName: monitoring.outputs.insightsName
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReady: []
+    httpConcurrency: httpConcurrency
+    http: false
+    subnetId: privateNetwork ? network!.outputs.restoreSubnetId : ''
+    settings: union(common, restoreSettings, moreSettings)
+  }
+  dependsOn: [access]
+}
+
+// --- watching
+
+module alerts 'modules/alerts.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    insightsId: monitoring.outputs.insightsId
+    workspaceId: monitoring.outputs.workspaceId
+    actionGroupId: monitoring.outputs.actionGroupId
+    retentionPrincipalId: identities.outputs.retentionPrincipalId
+    silentHours: silentHours
+    backlogMessages: backlogMessages
+    workAccountId: work.outputs.id
+    keyVaultName: usesSecrets || customerManagedKey ? keyVaultName : ''
+  }
+  dependsOn: [keyVault]
+}
+
+module workbook 'modules/workbook.bicep' = {
+  scope: group
+  params: { location: location, tags: tags, insightsId: monitoring.outputs.insightsId }
+}
+
+module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
+  scope: group
+  params: { token: token, amount: budgetAmount, startDate: budgetStart, actionGroupId: monitoring.outputs.actionGroupId, alertEmails: emails }
+}
+
+// --- what the next steps need: azd keeps these in its environment
+
+output AZURE_RESOURCE_GROUP string = group.name
+output HOLDFAST_TENANT_ID string = tenantId
+output HOLDFAST_BACKUP_APP string = backupApp.outputs.name
+output HOLDFAST_RESTORE_APP string = restoreApp.outputs.name
+output HOLDFAST_API string = 'https://${backupApp.outputs.host}/api'
+output HOLDFAST_BACKUP_PRINCIPAL string = identities.outputs.backupPrincipalId
+output HOLDFAST_RESTORE_PRINCIPAL string = identities.outputs.restorePrincipalId
+output HOLDFAST_RETENTION_CLIENT_ID string = identities.outputs.retentionClientId
+output HOLDFAST_KEY_VAULT string = keyVault.outputs.uri
+output HOLDFAST_VAULT string = vaultName

@@ -1,0 +1,156 @@
+// What is told, and when. docs/alerts.md says of each rule what it means and what to do.
+@description('Azure region.')
+param location string
+@description('Tags of every resource.')
+param tags object
+@description('Makes names unique.')
+param token string
+@description('Application Insights component that the product\'s own lines go to.')
+param insightsId string
+@description('Workspace that the services\' logs go to.')
+param workspaceId string
+@description('Who is told.')
+param actionGroupId string
+@description('Principal id of the identity that may delete from the vault.')
+param retentionPrincipalId string
+@description('Hours without a finished run after which something is wrong.')
+@allowed([6, 12, 24, 48])
+param silentHours int
+@description('Messages in all queues together that are too many.')
+param backlogMessages int
+@description('Resource id of the account with the queues.')
+param workAccountId string
+@description('Key vault whose expiring secrets are told; empty: none.')
+param keyVaultName string
+
+var silent = { '6': 'PT6H', '12': 'PT12H', '24': 'P1D', '48': 'P2D' }
+// Each query answers one row with one number, `hits`; the rule fires above (silent: below) the threshold.
+var rules = [
+  { name: 'late', title: 'a mailbox or drive is older than its objective', severity: 2, scope: insightsId, window: 'P1D', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/late.kql') }
+  { name: 'silent', title: 'no backup has finished for too long', severity: 1, scope: insightsId, window: silent[string(silentHours)], every: 'PT1H', operator: 'LessThan', threshold: 1, query: loadTextContent('../queries/silent.kql') }
+  { name: 'troubled', title: 'runs end with problems for a day', severity: 3, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/troubled.kql') }
+  { name: 'owed', title: 'items can\'t be taken for two days', severity: 3, scope: insightsId, window: 'P2D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/owed.kql') }
+  { name: 'given-up', title: 'tickets were given up', severity: 2, scope: insightsId, window: 'PT1H', every: 'PT15M', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/given-up.kql') }
+  { name: 'permission', title: 'a permission, credential or setting is missing', severity: 1, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/permission.kql') }
+  { name: 'throttled', title: 'Microsoft 365 slows the backup down', severity: 3, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 50, query: loadTextContent('../queries/throttled.kql') }
+  { name: 'restore', title: 'a restore failed, or part of it', severity: 2, scope: insightsId, window: 'PT1H', every: 'PT15M', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/restore.kql') }
+  { name: 'failing', title: 'functions fail', severity: 2, scope: insightsId, window: 'PT1H', every: 'PT15M', operator: 'GreaterThan', threshold: 10, query: loadTextContent('../queries/failing.kql') }
+  { name: 'deleted', title: 'somebody else than retention deleted from the vault', severity: 0, scope: workspaceId, window: 'PT15M', every: 'PT5M', operator: 'GreaterThan', threshold: 0, query: replace(loadTextContent('../queries/deleted.kql'), 'RETENTION_PRINCIPAL', retentionPrincipalId) }
+  { name: 'capped', title: 'logs are no longer taken today, so that other alerts are blind', severity: 1, scope: workspaceId, window: 'PT1H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/capped.kql') }
+]
+
+resource rule 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [for item in rules: {
+  name: 'alert-${token}-${item.name}'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: 'Holdfast: ${item.title}'
+    description: 'docs/alerts.md, ${item.name}'
+    severity: item.severity
+    enabled: true
+    scopes: [item.scope]
+    evaluationFrequency: item.every
+    windowSize: item.window
+    autoMitigate: true
+    skipQueryValidation: true // the tables exist once something was logged
+    criteria: {
+      allOf: [
+        {
+          query: item.query
+          metricMeasureColumn: 'hits'
+          timeAggregation: 'Total'
+          operator: item.operator
+          threshold: item.threshold
+          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+        }
+      ]
+    }
+    actions: { actionGroups: [actionGroupId] }
+  }
+}]
+
+resource backlog 'Microsoft.Insights/metricAlerts@2026-01-01' = {
+  name: 'alert-${token}-backlog'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'docs/alerts.md, backlog'
+    severity: 3
+    enabled: true
+    scopes: ['${workAccountId}/queueServices/default']
+    evaluationFrequency: 'PT1H'
+    windowSize: 'P1D'
+    autoMitigate: true
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'messages'
+          metricNamespace: 'Microsoft.Storage/storageAccounts/queueServices'
+          metricName: 'QueueMessageCount'
+          timeAggregation: 'Average'
+          operator: 'GreaterThan'
+          threshold: backlogMessages
+        }
+      ]
+    }
+    actions: [{ actionGroupId: actionGroupId }]
+  }
+}
+
+// Somebody is about to take the protection away: told by Azure's own log, which nobody here can switch off.
+resource tampering 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
+  name: 'alert-${token}-tampering'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'docs/alerts.md, tampering'
+    enabled: true
+    scopes: [resourceGroup().id]
+    condition: {
+      allOf: [
+        { field: 'category', equals: 'Administrative' }
+        {
+          anyOf: [
+            { field: 'operationName', equals: 'Microsoft.Authorization/locks/delete' }
+            { field: 'operationName', equals: 'Microsoft.Authorization/roleAssignments/write' }
+            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/delete' }
+            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/listKeys/action' }
+            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/blobServices/write' }
+            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/blobServices/containers/delete' }
+            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/delete' }
+            { field: 'operationName', equals: 'Microsoft.KeyVault/vaults/delete' }
+          ]
+        }
+      ]
+    }
+    actions: { actionGroups: [{ actionGroupId: actionGroupId }] }
+  }
+}
+
+// Secrets that expire within 30 days. With federation there are none, and nothing here.
+resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
+  name: empty(keyVaultName) ? 'none' : keyVaultName
+}
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = if (!empty(keyVaultName)) {
+  name: 'evgt-${token}-keys'
+  location: location
+  tags: tags
+  properties: { source: vault.id, topicType: 'Microsoft.KeyVault.vaults' }
+}
+
+resource expiring 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = if (!empty(keyVaultName)) {
+  parent: topic
+  name: 'credential'
+  properties: {
+    eventDeliverySchema: 'CloudEventSchemaV1_0'
+    filter: { includedEventTypes: ['Microsoft.KeyVault.SecretNearExpiry', 'Microsoft.KeyVault.SecretExpired', 'Microsoft.KeyVault.KeyNearExpiry', 'Microsoft.KeyVault.KeyExpired'] }
+    destination: {
+      endpointType: 'MonitorAlert'
+      properties: { severity: 'Sev1', description: 'docs/alerts.md, credential', actionGroups: [actionGroupId] }
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// What the built-in roles can't say. Which right each storage call needs: Storage docs, authorize with Microsoft Entra ID.
+@description('Makes the roles\' names unique in the tenant.')
+param token string
+
+var blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs'
+var tables = 'Microsoft.Storage/storageAccounts/tableServices/tables'
+
+// Read, list, and create what does not exist: `add` covers Put Blob under a new name. It covers no overwrite, no block
+// list, no tier, no metadata, no deletion; those need `write` or `delete`, which are not here.
+resource keeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'keeper')
+  properties: {
+    roleName: 'Holdfast vault keeper (${token})'
+    description: 'Reads the vault and adds to it. Overwrites and deletes nothing.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: ['${blobs}/read', '${blobs}/add/action']
+        notDataActions: []
+      }
+    ]
+  }
+}
+
+// Deletes what is over age, with its versions; creates and changes nothing. What an immutability policy protects stays.
+resource retention 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'retention')
+  properties: {
+    roleName: 'Holdfast vault retention (${token})'
+    description: 'Reads the vault and deletes from it. Creates and changes nothing.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: ['${blobs}/read', '${blobs}/delete', '${blobs}/deleteBlobVersion/action']
+        notDataActions: []
+      }
+    ]
+  }
+}
+
+// The catalog's rows, and tables made on first use. No table can be dropped, no access policy set.
+resource catalog 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'catalog')
+  properties: {
+    roleName: 'Holdfast catalog writer (${token})'
+    description: 'Reads and writes rows and creates tables. Drops no table.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: ['${tables}/read', '${tables}/write']
+        notActions: []
+        dataActions: ['${tables}/entities/read', '${tables}/entities/write', '${tables}/entities/add/action', '${tables}/entities/update/action', '${tables}/entities/delete']
+        notDataActions: []
+      }
+    ]
+  }
+}
+
+output keeperId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keeper.name)
+output retentionId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', retention.name)
+output catalogId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', catalog.name)
