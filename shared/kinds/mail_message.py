@@ -129,8 +129,9 @@ def attachments(listed: Sequence[Json] | None, found: Sequence[Piece]) -> tuple[
     """The attachments to give back: those the service listed, with their bytes out of the MIME; without a list, all
     that the MIME holds."""
     if listed is None:
-        ready = [_attached({}, piece) for piece in found]
-        return ready, _as_files(ready, [piece.message is not None for piece in found])
+        sure = [piece for piece in found if not piece.spare]
+        ready = [_attached({}, piece) for piece in sure]
+        return ready, _as_files(ready, [piece.message is not None for piece in sure])
     losses = [LOST_LINK for entry in listed if _sort(entry) == "referenceAttachment" and not entry.get("isInline")]
     entries = [entry for entry in listed if _sort(entry) != "referenceAttachment"]
     pairs = _paired(entries, found)
@@ -146,8 +147,8 @@ def _sort(entry: Json) -> str:
 
 
 def _paired(entries: Sequence[Json], found: Sequence[Piece]) -> list[tuple[Json, Piece]]:
-    """Who is who: by name, then by order where as many are left on both sides. Never by guess: a missing attachment is
-    told, a wrong one would not be."""
+    """Who is who: by name, then by content type, then by order, both where as many are left on both sides. Never by
+    guess: a missing attachment is told, a wrong one would not be."""
     left, pairs = list(found), dict[int, Piece]()
     for i, entry in enumerate(entries):
         name = str(entry.get("name") or "").strip().casefold()
@@ -155,17 +156,33 @@ def _paired(entries: Sequence[Json], found: Sequence[Piece]) -> list[tuple[Json,
         if (piece := next(same, None)) is not None:
             left = [p for p in left if p is not piece]
             pairs[i] = piece
-    for sort in (True, False):
-        open_entries = [i for i, entry in enumerate(entries) if i not in pairs and _is_item(entry) == sort]
-        open_pieces = [p for p in left if (p.content_type == RFC822) == sort]
-        if len(open_entries) == len(open_pieces):
-            pairs |= zip(open_entries, open_pieces, strict=True)
-            left = [p for p in left if not any(p is piece for piece in open_pieces)]
+    open_ = [i for i in range(len(entries)) if i not in pairs]
+    for sort in dict.fromkeys(_content_type(entries[i]) for i in open_):
+        alike = [i for i in open_ if _content_type(entries[i]) == sort]
+        pairs |= _in_order(alike, [p for p in left if p.content_type.lower() == sort])
+    left = [p for p in left if not p.spare and not any(p is piece for piece in pairs.values())]
+    for item in (True, False):
+        open_ = [i for i, entry in enumerate(entries) if i not in pairs and _is_item(entry) == item]
+        taken = _in_order(open_, [p for p in left if (p.content_type == RFC822) == item])
+        pairs |= taken
+        left = [p for p in left if not any(p is piece for piece in taken.values())]
     rest = [i for i in range(len(entries)) if i not in pairs]
     # an attached event or contact is no message in the MIME
-    if len(rest) == len(left) and all(_is_item(entries[i]) for i in rest):
-        pairs |= zip(rest, left, strict=True)
+    if all(_is_item(entries[i]) for i in rest):
+        pairs |= _in_order(rest, left)
     return [(entries[i], pairs[i]) for i in sorted(pairs)]
+
+
+def _in_order(entries: Sequence[int], left: Sequence[Piece]) -> dict[int, Piece]:
+    """Nothing unless there are as many on both sides, with or without the parts that are rather body."""
+    for candidates in ([p for p in left if not p.spare], left):
+        if len(candidates) == len(entries):
+            return dict(zip(entries, candidates, strict=True))
+    return {}
+
+
+def _content_type(entry: Json) -> str:
+    return RFC822 if _is_item(entry) else str(entry.get("contentType") or "").partition(";")[0].strip().lower()
 
 
 def _is_item(entry: Json) -> bool:

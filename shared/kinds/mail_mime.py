@@ -21,7 +21,8 @@ RFC822 = "message/rfc822"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """An attachment as the MIME holds it. `message`: it is a message of its own."""
+    """An attachment as the MIME holds it. `message`: it is a message of its own. `spare`: a part without a name that is
+    rather body than attachment, unless the service lists it as one."""
 
     name: str
     content_type: str
@@ -29,11 +30,20 @@ class Piece:
     content_id: str = ""
     inline: bool = False
     message: Message | None = None
+    spare: bool = False
 
 
 def pieces(mime: bytes) -> list[Piece]:
-    """The attachments of a message, in their order; not the texts that are its body."""
-    return [_piece(leaf) for leaf in _leaves(message_from_bytes(mime)) if not _is_body(leaf)]
+    """The attachments of a message, in their order, and what else the service may take for one: Exchange shows further
+    texts beside the body as attachments; the first of each sort is the body for certain."""
+    found: list[Piece] = []
+    bodies = {"text/plain", "text/html"}
+    for leaf in _leaves(message_from_bytes(mime)):
+        if _is_body(leaf) and leaf.get_content_type() in bodies:
+            bodies.remove(leaf.get_content_type())
+        else:
+            found.append(_piece(leaf, spare=_is_body(leaf)))
+    return found
 
 
 def attached_message(message: Message) -> Json:
@@ -86,7 +96,7 @@ def _is_body(leaf: Message) -> bool:
     return not named and leaf.get_content_maintype() == "text"
 
 
-def _piece(leaf: Message) -> Piece:
+def _piece(leaf: Message, *, spare: bool) -> Piece:
     content_id = str(leaf.get("Content-ID") or "").strip().strip("<>")
     inline = (leaf.get_content_disposition() or ("inline" if content_id else "")) == "inline"
     payload = leaf.get_payload()
@@ -94,7 +104,7 @@ def _piece(leaf: Message) -> Piece:
         inner = payload[0]
         name = _file_name(leaf) or header(inner, "Subject") or "Message"
         return Piece(name, RFC822, _bytes_of(inner), content_id, inline, inner)
-    return Piece(_file_name(leaf), leaf.get_content_type(), _payload(leaf), content_id, inline)
+    return Piece(_file_name(leaf), leaf.get_content_type(), _payload(leaf), content_id, inline, spare=spare)
 
 
 def _payload(leaf: Message) -> bytes:

@@ -29,7 +29,21 @@ def test_texts_of_the_body_and_a_calendar_beside_them_are_no_attachments():
         b"--x\r\nContent-Type: text/html\r\n\r\n<p>a</p>\r\n--x\r\nContent-Type: text/calendar; method=REQUEST\r\n"
         b"\r\nBEGIN:VCALENDAR\r\n--x--\r\n"
     )
-    assert pieces(mime) == []
+    assert attachments(None, pieces(mime)) == ([], [])
+
+
+def test_a_second_text_that_the_service_lists_as_an_attachment_gets_its_bytes():
+    mime = (
+        b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nthe body\r\n'
+        b"--x\r\nContent-Type: text/plain\r\n\r\na footer\r\n--x\r\nContent-Type: image/gif\r\n\r\nGIF\r\n--x--\r\n"
+    )
+    file = "#microsoft.graph.fileAttachment"
+    listed = [
+        {"@odata.type": file, "name": "ATT00001.txt", "contentType": "text/plain"},
+        {"@odata.type": file, "name": "ATT00002", "contentType": "image/gif"},
+    ]
+    ready, losses = attachments(listed, pieces(mime))
+    assert ([a.data for a in ready], losses) == ([b"a footer", b"GIF"], [])
 
 
 def test_names_in_the_old_and_the_new_encoding_are_read():
