@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -142,7 +142,7 @@ class KindWork:
 
     async def _give_back(self, versions: Sequence[Version], into: Into) -> list[Restored]:
         if into.path == NOWHERE:
-            return [Restored("created") for _ in versions]
+            return [Restored("created", losses=await self._foreseen(v)) for v in versions]
         results: list[Restored | Exception] = [TryLater("not begun")] * len(versions)
         for _ in range(TRIES_PER_ITEM):  # an answer that was lost: the act finds what it created
             open_ = [i for i, r in enumerate(results) if isinstance(r, TryLater)]
@@ -154,7 +154,21 @@ class KindWork:
                 raise late
             for i, result in zip(open_, tried, strict=True):
                 results[i] = result
-        return [_outcome(result) for result in results]
+        told = [_outcome(result) for result in results]
+        for i, result in enumerate(results):
+            if isinstance(result, WouldWrite):
+                told[i] = replace(told[i], losses=await self._foreseen(versions[i]))
+        return told
+
+    async def _foreseen(self, version: Version) -> tuple[str, ...]:
+        """What a preview tells that the item will lose; its record is read only where the kind has something to say."""
+        if type(self.kind).foresees is Kind.foresees:
+            return ()
+        try:
+            version = await self.view.whole(version)
+            return self.kind.foresees(Kept(version, await self.view.house.vault.record(version)))
+        except Damaged:
+            return ()
 
     async def _act(self, version: Version, into: Into) -> Steps[Restored]:
         try:

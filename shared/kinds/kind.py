@@ -98,6 +98,10 @@ class Kind(ABC):
         Reads come before the first write, so that a preview can run the same act and stop there.
         """
 
+    def foresees(self, kept: Kept) -> tuple[str, ...]:
+        """What a restore of this item can't give back as far as its record tells: what a preview says of it."""
+        return ()
+
     # -- the way out
 
     def file_name(self, record: Json) -> str:
