@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ class KindWork:
     kind: Kind
     view: View
     walk: Walk
+    lost: dict[str, int] = field(default_factory=dict)  # of folders: saved with the progress that they are entered
 
     async def serve(self) -> bool:
         """True when the kind is done; False when the ticket has to stop before."""
@@ -45,6 +46,8 @@ class KindWork:
             if self.work.must_stop:
                 return False
             await self._next(progress.stack)
+        if self.lost:
+            await self._save({}, {})
         return True
 
     async def _start(self) -> list[Frame]:
@@ -75,6 +78,8 @@ class KindWork:
             if run[0].folderish:
                 stack.append(await self._enter(frame, run[0]))
                 frame.after = run[0].item_id
+                if self.lost:
+                    await self._save({}, {})
                 return
             await self._give_back_all(run, frame)
             if self.work.must_stop:
@@ -90,7 +95,7 @@ class KindWork:
             if lost := tuple(filter(None, into.facts.get("losses", "").split("\n"))):
                 # A folder is told of only when something about it could not be given back.
                 await self._tell([version], [Restored("completed", into.folder_id, lost)], frame)
-                await self.work.save({}, dict.fromkeys(lost, 1))
+                self.lost = add(self.lost, dict.fromkeys(lost, 1))
         path = frame.path if into == frame.into and into.path != NOWHERE else f"{frame.path}/{version.name}"
         return Frame(frame.root, version.item_id, into, path, self.view.opened_by(version))
 
@@ -126,24 +131,17 @@ class KindWork:
         wanted = list(versions)
         if self.work.row.selection.changed_since:
             wanted = await changed_since(self.view, wanted)
-        if never := [v for v in wanted if v.state != "kept"]:
-            told = [Restored("skipped", note=f"its content was never kept: {v.reason}") for v in never]
-            await self._tell(never, told, frame)
-            await self.work.save({"never kept": len(never)}, {})
-        wanted = [v for v in wanted if v.state == "kept"]
         for group in groups(wanted, AT_ONCE):
             outcomes = await self._give_back(group, frame.into)
             await self._tell(group, outcomes, frame)
             frame.after = group[-1].item_id
-            await self.work.save(*self._sums(group, outcomes))
+            await self._save(*self._sums(group, outcomes))
             if self.work.must_stop and group[-1] is not wanted[-1]:
                 return
         frame.after = versions[-1].item_id
 
     async def _give_back(self, versions: Sequence[Version], into: Into) -> list[Restored]:
-        if into.path == NOWHERE:
-            return [Restored("created", losses=await self._foreseen(v)) for v in versions]
-        results: list[Restored | Exception] = [TryLater("not begun")] * len(versions)
+        results = [self._not_begun(version, into) for version in versions]
         for _ in range(TRIES_PER_ITEM):  # an answer that was lost: the act finds what it created
             open_ = [i for i, r in enumerate(results) if isinstance(r, TryLater)]
             if not open_:
@@ -160,6 +158,11 @@ class KindWork:
                 told[i] = replace(told[i], losses=await self._foreseen(versions[i]))
         return told
 
+    def _not_begun(self, version: Version, into: Into) -> Restored | Exception:
+        if version.state != "kept":
+            return Restored("skipped", note=f"its content was never kept: {version.reason}")
+        return WouldWrite() if into.path == NOWHERE else TryLater("not begun")
+
     async def _foreseen(self, version: Version) -> tuple[str, ...]:
         """What a preview tells that the item will lose; its record is read only where the kind has something to say."""
         if type(self.kind).foresees is Kind.foresees:
@@ -169,6 +172,13 @@ class KindWork:
             return self.kind.foresees(Kept(version, await self.view.house.vault.record(version)))
         except Damaged:
             return ()
+
+    async def _save(
+        self, counts: dict[str, int], losses: dict[str, int], estimate: dict[str, int] | None = None
+    ) -> None:
+        """What is told and how far we are, in one write: told twice it would count twice."""
+        losses, self.lost = add(self.lost, losses), {}
+        await self.work.save(counts, losses, estimate)
 
     async def _act(self, version: Version, into: Into) -> Steps[Restored]:
         try:
@@ -197,6 +207,9 @@ class KindWork:
         estimate: dict[str, int] = {}
         for version, outcome in zip(versions, outcomes, strict=True):
             losses = add(losses, dict.fromkeys(outcome.losses, 1))
+            if version.state != "kept":
+                counts = add(counts, {"never kept": 1})
+                continue
             if not self.work.row.preview:
                 counts = add(counts, {outcome.outcome: 1})
                 continue
