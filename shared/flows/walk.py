@@ -107,7 +107,7 @@ class Walk:
         return sorted(answers, key=lambda answer: answer[0])
 
     async def _answer(self, step: Step) -> Reply:
-        if self._dry and (isinstance(step, Upload) or not (step.reads or isinstance(step, Together | Read))):
+        if self._dry and not step.reads:
             raise WouldWrite
         match step:
             case Fetch():

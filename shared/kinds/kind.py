@@ -48,6 +48,7 @@ class Kind(ABC):
     losses: ClassVar[tuple[str, ...]]  # what a restore can't give back, in words for people
     tree: ClassVar[str | None] = None  # id of the feed whose items are folders that open feeds of their own, if any
     tree_days: ClassVar[int] = 7  # the tree is listed in full at least this often: delta may not tell of hidden folders
+    has_folders: ClassVar[bool] = True  # items lie in folders, so that they can be given back into one made for them
     restore_bytes_per_s: ClassVar[int] = 500_000  # what the service lets one restore write (for estimates)
     restore_items_per_s: ClassVar[float] = 4.0
     reconcile_days: ClassVar[int]  # a full listing at least this often, though changes are known by delta
