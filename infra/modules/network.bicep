@@ -13,6 +13,9 @@ param endpoints array
 // Public DNS names of the services by cloud; the private zones lie below.
 var suffix = environment().suffixes.storage
 var zones = ['privatelink.blob.${suffix}', 'privatelink.queue.${suffix}', 'privatelink.table.${suffix}', replace(environment().suffixes.keyvaultDns, '.vault', 'privatelink.vaultcore')]
+var backupRange = cidrSubnet(addressPrefix, 26, 0)
+var restoreRange = cidrSubnet(addressPrefix, 26, 1)
+var endpointRange = cidrSubnet(addressPrefix, 26, 2)
 var zoneOf = { blob: 0, queue: 1, table: 2, vault: 3 }
 
 resource guard 'Microsoft.Network/networkSecurityGroups@2025-09-01' = {
@@ -48,7 +51,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
       {
         name: 'backup'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+          addressPrefix: backupRange
           networkSecurityGroup: { id: guard.id }
           delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]
         }
@@ -56,7 +59,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
       {
         name: 'restore'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 1)
+          addressPrefix: restoreRange
           networkSecurityGroup: { id: guard.id }
           delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]
         }
@@ -64,7 +67,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
       {
         name: 'endpoints'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 2)
+          addressPrefix: endpointRange
           networkSecurityGroup: { id: guard.id }
           privateEndpointNetworkPolicies: 'Enabled'
         }

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Called by azd: `before` the deployment the apps are registered (their ids are settings of the function apps), `after` it
+# the managed identities are accepted as their proof. The script says what it will do and asks.
+set -eu
+cd "$(dirname "$0")/.."
+[ "${HOLDFAST_REGISTER:-yes}" = no ] && { echo "app registrations: left alone (HOLDFAST_REGISTER=no)"; exit 0; }
+
+PYTHON="${PYTHON:-python3}" sh sandbox/venv.sh .venv
+tenant="${HOLDFAST_TENANT_ID:-${AZURE_TENANT_ID:-$(az account show --query tenantId -o tsv)}}"
+set -- "$1" --env "$AZURE_ENV_NAME" --tenant "$tenant" --kinds "${HOLDFAST_KINDS:-}" --azd
+[ "${HOLDFAST_EXCHANGE_RBAC:-no}" = yes ] && set -- "$@" --exchange-rbac
+[ "${HOLDFAST_YES:-no}" = yes ] && set -- "$@" --yes
+phase="$1"
+shift
+if [ "$phase" = after ]; then
+    # with a client secret (HOLDFAST_..._SECRET_NAME) there is nothing to federate
+    [ -z "${HOLDFAST_BACKUP_SECRET_NAME:-}" ] && set -- "$@" --backup-identity "$HOLDFAST_BACKUP_PRINCIPAL"
+    [ -z "${HOLDFAST_RESTORE_SECRET_NAME:-}" ] && set -- "$@" --restore-identity "$HOLDFAST_RESTORE_PRINCIPAL"
+fi
+exec .venv/bin/python -m scripts.register_apps "$@"
