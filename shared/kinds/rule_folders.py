@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.graph.steps import Steps, get, segment, together
-from shared.kinds.mailbox import by_name, listed, prefer, vanished, well
+from shared.kinds.mailbox import by_name, prefer, rest, vanished, well
 from shared.model import Json, Owner
 
 READ, WRITE = "Mail.Read", "Mail.ReadWrite"
@@ -86,11 +86,11 @@ def _find(owner: Owner, place: Json) -> Steps[str]:
         reply = yield get(f"{_path(owner, at)}?$select=id", headers=prefer())
         return str(reply.json["id"]) if reply.ok else ""
     for name in place["path"]:
-        children = f"{_path(owner, at)}/childFolders?$select=id,displayName&$top=100"
-        reply = yield get(children, headers=prefer())
+        step = get(f"{_path(owner, at)}/childFolders?$select=id,displayName&$top=100", headers=prefer(100))
+        reply = yield step
         if vanished(reply):
             return ""
-        found = by_name((yield from listed(children, owner, "mail folders", permission=WRITE)), name)
+        found = by_name((yield from rest(step, reply, owner, "mail folders", permission=WRITE)), name)
         if found is None:
             return ""
         at = found["id"]
