@@ -165,6 +165,9 @@ def _text(part: Part) -> str:
 
 
 def _bytes(part: Part) -> bytes:
+    inner = part.get_payload()
+    if part.get_content_maintype() == "message" and isinstance(inner, list):  # a delivery report: blocks of headers
+        return b"".join(block.as_bytes() for block in inner if isinstance(block, Part))
     try:
         payload = part.get_payload(decode=True)
     except (ValueError, AssertionError):

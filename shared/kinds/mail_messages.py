@@ -7,6 +7,7 @@ import json as jsonlib
 from shared.errors import CursorExpired, Unreachable
 from shared.graph.steps import Fetch, Reply, Steps, get, read, segment, together
 from shared.kinds.kind import common
+from shared.kinds.mail_mime import may_hold_more
 from shared.kinds.mailbox import completed, digest, latest, link, prefer, rest, untrackable, vanished, well
 from shared.model import (
     Capture,
@@ -101,15 +102,10 @@ def capture(feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
     record, notes = dict(seen.record), list[str]()
     if "body" not in record:
         notes.append("its properties can't be read; only the MIME and what the listing told are kept")
-    if may_have_attachments(record):
-        try:
-            record["o365:Attachments"] = yield from _attachments(feed, seen.item_id)
-        except _NoList as why:
-            if vanished(why.reply):
-                return Vanished()
-            notes.append(f"its attachments could not be listed ({why.reply.status} {why.reply.code})")
+    if may_have_attachments(record) and (yield from _list_attachments(feed, seen, record, notes)):
+        return Vanished()
     mime: Part | bytes
-    if prior and "mime" in prior.parts and (yield from _same_attachments(record, prior)):
+    if prior and "mime" in prior.parts and (yield from _same_attachments(feed, seen, record, prior)):
         mime = prior.parts["mime"]
     else:
         reply = yield Fetch("GET", f"{_message(feed, seen.item_id)}/$value", prefer())
@@ -118,11 +114,16 @@ def capture(feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
         if not reply.ok:
             return _untaken(reply, record)
         mime = reply.body if reply.part is None else reply.part
+        hidden = not may_have_attachments(record) and (reply.part is not None or may_hold_more(reply.body))
+        if hidden and (yield from _list_attachments(feed, seen, record, notes)):
+            return Vanished()
     return Capture(record, {"mime": mime}, {"mime": ".eml"}, notes=tuple(notes))
 
 
 def may_have_attachments(record: Json) -> bool:
-    """`hasAttachments` is false when all of them are inline; then the body refers to them."""
+    """`hasAttachments` is false when all of them are inline; then the body refers to them, or only the MIME tells."""
+    if "o365:Attachments" in record:
+        return True
     content = (record.get("body") or {}).get("content") or ""
     return bool(record.get("hasAttachments")) or "cid:" in content
 
@@ -241,14 +242,27 @@ def _attachments(feed: Feed, item_id: str) -> Steps[list[Json]]:
     return found
 
 
-def _same_attachments(record: Json, prior: Version) -> Steps[bool]:
+def _list_attachments(feed: Feed, seen: Seen, record: Json, notes: list[str]) -> Steps[bool]:
+    """Into the record; whether the message is gone meanwhile."""
+    try:
+        record["o365:Attachments"] = yield from _attachments(feed, seen.item_id)
+    except _NoList as why:
+        if vanished(why.reply):
+            return True
+        notes.append(f"its attachments could not be listed ({why.reply.status} {why.reply.code})")
+    return False
+
+
+def _same_attachments(feed: Feed, seen: Seen, record: Json, prior: Version) -> Steps[bool]:
     """Whether the kept MIME still has the attachments: they can be removed without a trace in the message's content."""
-    if not may_have_attachments(record):
-        return True
-    if "o365:Attachments" not in record or "record" not in prior.parts:
+    if "record" not in prior.parts:
         return False
-    kept = jsonlib.loads((yield read(prior.parts["record"])).body)
-    return _fingerprint(kept.get("o365:Attachments") or []) == _fingerprint(record["o365:Attachments"])
+    kept = jsonlib.loads((yield read(prior.parts["record"])).body).get("o365:Attachments")
+    if kept is None and not may_have_attachments(record):
+        return True
+    if "o365:Attachments" not in record and (yield from _list_attachments(feed, seen, record, [])):
+        return False  # the MIME is asked for next, and tells it too
+    return "o365:Attachments" in record and _fingerprint(kept or []) == _fingerprint(record["o365:Attachments"])
 
 
 def _fingerprint(attachments: list[Json]) -> str:

@@ -6,6 +6,7 @@ may fail because of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datet
 from shared.model import Json
 
 RFC822 = "message/rfc822"
+_NO_BODY = re.compile(rb"^content-type:\s*(?!text/plain|text/html|multipart/alternative)[a-z]", re.IGNORECASE | re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ def pieces(mime: bytes) -> list[Piece]:
         else:
             found.append(_piece(leaf, spare=_is_body(leaf)))
     return found
+
+
+def may_hold_more(mime: bytes) -> bool:
+    """Whether there may be more in it than a body, told without taking it apart: a part, or a container, of another
+    sort than those of a body."""
+    return _NO_BODY.search(mime) is not None
 
 
 def attached_message(message: Message) -> Json:
@@ -78,9 +86,9 @@ def header(message: Message, name: str) -> str:
 
 
 def _leaves(message: Message) -> Iterator[Message]:
-    """The parts that are not containers; an attached message is one part, whatever is in it."""
+    """The parts that are not containers; an attached message, or a report on one, is one part, whatever is in it."""
     payload = message.get_payload()
-    if message.get_content_type() == RFC822 or not isinstance(payload, list):
+    if message.get_content_maintype() == "message" or not isinstance(payload, list):
         yield message
         return
     for part in payload:
@@ -108,6 +116,9 @@ def _piece(leaf: Message, *, spare: bool) -> Piece:
 
 
 def _payload(leaf: Message) -> bytes:
+    inner = leaf.get_payload()
+    if isinstance(inner, list):  # a delivery report, which the parser takes apart into its blocks of headers
+        return b"".join(_bytes_of(block) for block in inner if isinstance(block, Message))
     data = leaf.get_payload(decode=True)
     return data if isinstance(data, bytes) else b""
 

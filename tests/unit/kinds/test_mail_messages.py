@@ -165,8 +165,17 @@ def test_a_message_is_taken_with_its_mime():
 
 def test_unchanged_content_is_not_read_again():
     prior = version("mail", "AAkm1", content_tag=seen(MESSAGE).content_tag, mime=part(MIME), record=part(b"{}"))
-    taken, asked = take({**MESSAGE, "isRead": False}, prior=prior)
-    assert (taken.parts["mime"], asked) == (part(MIME), [])
+    taken, [asked] = take({**MESSAGE, "isRead": False}, ok({}), prior=prior)
+    assert isinstance(asked, Read)  # of our own vault
+    assert taken.parts["mime"] == part(MIME)
+
+
+def test_attachments_that_only_the_mime_tells_of_are_listed():
+    mime = b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nContent-Type: image/png\r\n\r\nP\r\n--x--\r\n'
+    listed = ok({"value": page("mail", "attachments")["value"][:1]})
+    taken, asked = take({**MESSAGE, "hasAttachments": False}, Reply(200, mime), listed)
+    assert [step.path.partition("?")[0].rpartition("/")[2] for step in asked] == ["$value", "attachments"]
+    assert [a["name"] for a in taken.record["o365:Attachments"]] == ["pic.png"]
 
 
 def with_attachments(*, removed: bool) -> tuple[Any, list[Any]]:

@@ -46,6 +46,17 @@ def test_a_second_text_that_the_service_lists_as_an_attachment_gets_its_bytes():
     assert ([a.data for a in ready], losses) == ([b"a footer", b"GIF"], [])
 
 
+def test_a_delivery_report_is_one_part_with_its_bytes():
+    mime = (
+        b'Content-Type: multipart/report; boundary="x"\r\n\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\n'
+        b"Reporting-MTA: dns; mx.example\r\n\r\nAction: failed\r\n--x--\r\n"
+    )
+    [report] = pieces(mime)
+    assert report.content_type == "message/delivery-status"
+    assert b"Reporting-MTA: dns; mx.example" in report.data
+    assert b"Action: failed" in report.data
+
+
 def test_names_in_the_old_and_the_new_encoding_are_read():
     mime = (
         b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n'
