@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.reasons import EXTRA, MISSING, reason_for
+from sandbox.reasons import EXTRA, MISSING, RECOVERED, reason_for
 from sandbox.tenant.mailbox import WELL_KNOWN
 
 Json = dict[str, Any]
-RECOVERED = "Recoverable Items"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,9 @@ def _folders(
         yield from _folders(kind, folder, twin, key, here)
     for folder in left:
         if not _made_by_service(folder) or _count(folder):
-            yield _told(Difference(kind, f"{path}/{folder.name}", EXTRA, None, {"folder": folder.name}))
+            yield _told(
+                Difference(kind, f"{path}/{folder.name}", EXTRA, None, {"folder": folder.name, "items": _count(folder)})
+            )
 
 
 def _made_by_service(folder: Folder) -> bool:

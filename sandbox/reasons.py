@@ -14,6 +14,7 @@ Holds = Callable[[Any, Any, Json], bool]
 MARK = "HoldfastMark"
 MISSING, EXTRA = "(missing)", "(extra)"
 LOCKED = ".locked"
+RECOVERED = "Recoverable Items"
 CUSTOM_HEADERS = 5
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\Z|/o=", re.IGNORECASE)
@@ -118,6 +119,10 @@ def without_the_owner(before: Any, after: Any, item: Json) -> bool:
     return bool(after == [p for p in before if p.get("to") != [item.get("into")]])
 
 
+def empty_recoverable(_before: Any, after: Any, _item: Json) -> bool:
+    return bool(after == {"folder": RECOVERED, "items": 0})
+
+
 def encrypted(_before: Any, _after: Any, item: Json) -> bool:
     return LOCKED in item["where"].rsplit("/", 1)[-1]
 
@@ -149,6 +154,8 @@ REASONS: tuple[Reason, ...] = (
     Reason("mail", "attachments", "links to the cloud are gone, attached items with attachments are files",
            links_and_nested, "attached messages with attachments of their own"),
     Reason("mail", MISSING, "folders of one name beside each other come back as one", merged, "folders of one name"),
+    Reason("mail", EXTRA, "an ordinary folder for recoverable items: theirs can't be written to", empty_recoverable,
+           "recoverable items come back into an ordinary folder"),
     Reason("contacts", "extended", "the restore's own mark, so that no contact is ever made twice", only_the_mark),
     Reason("contacts", "extended", "properties that Graph's JSON does not show", mark_and_unknown_gone,
            "properties that Graph's JSON does not show"),

@@ -148,6 +148,22 @@ async def _tables(settings: Settings) -> AsyncIterator[Any]:
         )
 
 
+def differing(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:
+    """Rows that say another thing now. A round that brought nothing new writes no page: of it the vault knows neither
+    run nor cursor (the newest page's is used, which the service continues from), nor feeds that never held anything."""
+    return sorted(key for key in {*before, *after} if _lasting(before, key) != _lasting(after, key))
+
+
+LASTING = ("feed_id", "space", "kind", "path", "name", "seq", "head", "closed", "taken_at", "round_from")
+
+
+def _lasting(rows: Snapshot, key: tuple[str, str, str]) -> dict[str, Any] | None:
+    columns = rows.get(key)
+    if columns is None or key[0] != catalog.FEEDS:
+        return columns
+    return {name: columns.get(name) for name in LASTING} if columns["seq"] else None
+
+
 async def snapshot(settings: Settings) -> Snapshot:
     """Every row of the index, to compare before and after."""
     found: Snapshot = {}

@@ -13,7 +13,7 @@ from sandbox.meter import Counted
 from sandbox.story import Check, Story
 
 SHOWN = 12  # unexplained differences in the text; the JSON has all
-WIDEST = 88
+WIDEST = 110
 
 
 def verdict(story: Story) -> tuple[bool, str]:
@@ -69,7 +69,7 @@ def _costs(phases: Sequence[Phase]) -> str:
              phase.contents, phase.throttled, phase.storage.of_the_product,
              f"{phase.storage.of_the_product / items:.3f}" if items else "", f"{phase.storage.bytes_in / 1e6:,.1f}"]
         )  # fmt: skip
-    head = ["", "s", "Graph requests", "per item", "contents", "429s", "storage ops", "per item", "MB written"]
+    head = ["", "s", "Graph requests", "per kept", "contents", "429s", "storage ops", "per kept", "MB written"]
     return table("What it cost", head, rows)
 
 
@@ -91,7 +91,7 @@ def sum_counted(counts: Iterable[Counted]) -> Counted:
 
 def _restores(restores: Sequence[dict[str, Any]]) -> str:
     rows = [[r["title"], r["state"], _named(r["counts"]), f"{r['seconds']:.0f}"] for r in restores]
-    lines = [table("Restores", ["", "state", "items", "s"], rows)]
+    lines = [table("Restores", ["", "state", "items", "s"], rows, left=(0, 1, 2))]
     losses: Counter[str] = Counter()
     for r in restores:
         losses.update(r["losses"])

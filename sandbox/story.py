@@ -220,7 +220,7 @@ class Story:
         self.tell(
             f"{done.pages} pages of {done.feeds} feeds read, {done.versions:,} versions written in {seconds:.1f} s"
         )
-        odd = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+        odd = rebuild.differing(before, after)
         self.outcome["rebuild"] = {
             "pages": done.pages, "feeds": done.feeds, "versions": done.versions, "seconds": round(seconds, 1),
             "rows": len(after), "differing rows": len(odd), "damage": done.damage,
