@@ -5,21 +5,28 @@ from __future__ import annotations
 from sandbox.tenant import (
     attachments,
     calendars,
+    categories,
     contacts,
     directory,
     drives,
     event_attachments,
     event_delta,
     events,
+    inbox_rules,
     mail_folders,
+    mailbox_settings,
     messages,
     photos,
+    todo,
+    todo_children,
+    todo_files,
 )
 from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
     directory, mail_folders, messages, attachments, contacts, photos, drives, calendars, events, event_delta,
-    event_attachments,
+    event_attachments, mailbox_settings, inbox_rules,
+    categories, todo, todo_children, todo_files,
 )  # fmt: skip
 
 

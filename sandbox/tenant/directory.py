@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope, mailbox_scope, the_user, units
-from sandbox.tenant.mail_access import the_mailbox
+from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope, the_user, units
 from sandbox.tenant.odata import View, context, number, read_filter, read_view
 from sandbox.tenant.state import Tenant, User, stamp
 from sandbox.tenant.sync import Source, delta, options_of, seal, unseal
@@ -14,7 +13,6 @@ from sandbox.tenant.sync import Source, delta, options_of, seal, unseal
 routes = Routes()
 FULL = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 READ = (*FULL, "User.ReadBasic.All")
-READ_SETTINGS = ("MailboxSettings.Read", "MailboxSettings.ReadWrite")
 DEFAULT = (
     "businessPhones",
     "displayName",
@@ -107,30 +105,6 @@ async def delta_users(call: Call) -> Answer:
 @routes("GET", "/users/{user}", *READ, scope=directory_scope, query=("$select",))
 async def get_user(call: Call, user: str) -> Answer:
     return Answer(200, user_json(call, the_user(call, user), _view(call)))
-
-
-@routes("GET", "/users/{user}/mailboxSettings", *READ_SETTINGS, scope=mailbox_scope)
-async def mailbox_settings(call: Call, user: str) -> Answer:
-    return Answer(200, _settings(call, user))
-
-
-@routes("GET", "/users/{user}/mailboxSettings/{name}", *READ_SETTINGS, scope=mailbox_scope)
-async def mailbox_setting(call: Call, user: str, name: str) -> Answer:
-    settings = _settings(call, user)
-    if name not in settings:
-        raise Refusal(404, "BadRequest", f"Resource not found for the segment '{name}'.")
-    return Answer(200, {"@odata.context": context(call), "value": settings[name]})
-
-
-def _settings(call: Call, user: str) -> Json:
-    mailbox = the_mailbox(call, user)
-    language = {"locale": mailbox.user.language, "displayName": mailbox.user.language}
-    return {
-        "archiveFolder": mailbox.well_known("archive").id,
-        "timeZone": "UTC", "dateFormat": "yyyy-MM-dd", "timeFormat": "HH:mm",
-        "language": language, "userPurpose": mailbox.user.purpose,
-        "delegateMeetingMessageDeliveryOptions": "sendToDelegateOnly",
-    }  # fmt: skip
 
 
 @routes("GET", "/organization", "Organization.Read.All", *FULL, scope=directory_scope, query=("$select",))

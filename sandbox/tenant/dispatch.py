@@ -81,6 +81,8 @@ async def serve(tenant: Tenant, routes: Routes, raw: Raw) -> Served:
 async def _paid(call: Call, match: Match, charge: Charge) -> Answer:
     """Roles first, then the budget, then the work."""
     if match.roles and not call.roles & set(match.roles):
+        if "Tasks.ReadWrite.All" in match.roles:  # To Do answers as to no token at all (wisecom-oy/atlas issue 148)
+            raise Refusal(401, "UnknownError", "")
         raise Refusal(403, DENIED[charge.pool], "Access is denied. Check credentials and try again.")
     throttle, writes = call.tenant.throttle, call.method not in ("GET", "HEAD")
     throttle.enter(call.app, charge, f"{call.method} {call.path.split('?')[0]}", call.body_size if writes else 0)

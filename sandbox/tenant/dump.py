@@ -9,6 +9,7 @@ from sandbox.tenant.calendar_dump import dump_calendars
 from sandbox.tenant.contacts_state import Contact, ContactFolder, ContactStore
 from sandbox.tenant.content import sha256
 from sandbox.tenant.mailbox import RECOVERABLE, Attachment, Folder, Mailbox, Message
+from sandbox.tenant.settings_dump import dump_configuration, dump_todo
 from sandbox.tenant.state import Tenant, User
 
 Json = dict[str, Any]
@@ -47,6 +48,10 @@ def _user(tenant: Tenant, user: User, drives: Json) -> Json:
         out["contacts"] = dump_contacts(store)
     if calendars := tenant.calendars.get(user.id):
         out["calendars"] = dump_calendars(calendars)
+    if mailbox and (kept := tenant.configurations.get(user.id)):
+        out["configuration"] = dump_configuration(kept, mailbox)
+    if todo := tenant.todos.get(user.id):
+        out["todo"] = dump_todo(todo)
     if user.upn in drives:
         out["drive"] = drives[user.upn]
     return out

@@ -9,9 +9,12 @@ from sandbox.tenant.state import Tenant
 
 def all_mutations() -> dict[str, Any]:
     # here: they reach back to the nouns that routes are made of
-    from sandbox.tenant import calendar_mutations, drives, mutations
+    from sandbox.tenant import calendar_mutations, drives, mutations, settings_mutations, todo_mutations
 
-    return {**mutations.mutations, **calendar_mutations.mutations, **drives.mutations}
+    out: dict[str, Any] = {}
+    for module in (mutations, calendar_mutations, settings_mutations, todo_mutations, drives):
+        out |= module.mutations
+    return out
 
 
 def mutate(tenant: Tenant, wanted: list[dict[str, Any]]) -> list[Any]:

@@ -16,16 +16,19 @@ from sandbox.tenant.seed_calendar import (
 from sandbox.tenant.seed_contacts import seed_contacts
 from sandbox.tenant.seed_drives import seed_awkward, seed_everyday, seed_small
 from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed_small_mail
+from sandbox.tenant.seed_settings import seed_awkward_settings, seed_small_settings
+from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
 from sandbox.tenant.state import App, Options, Tenant, User
 
 BACKUP_ROLES = frozenset({
     "User.Read.All", "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
-    "Sites.Read.All", "Calendars.Read",
+    "Sites.Read.All", "Calendars.Read", "Tasks.Read.All",
 })  # fmt: skip
 RESTORE_ROLES = frozenset({
     "User.Read.All", "Mail.Read", "Mail.ReadWrite", "MailboxSettings.Read", "Contacts.Read", "Contacts.ReadWrite",
     "ProfilePhoto.ReadWrite.All", "Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All",
-    "Calendars.Read", "Calendars.ReadWrite",
+    "Calendars.Read", "Calendars.ReadWrite", "MailboxSettings.ReadWrite", "Tasks.Read.All", "Tasks.ReadWrite.All",
+    "User.ReadWrite.All",
 })  # fmt: skip
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
@@ -107,6 +110,8 @@ def _small(tenant: Tenant) -> None:
         seed_small_mail(tenant, tenant.mailboxes[user.id])
         seed_contacts(tenant.contacts[user.id], count=3)
         seed_small_calendar(tenant.calendars[user.id])
+        seed_small_settings(tenant, tenant.mailboxes[user.id])
+        seed_small_todo(tenant, user.upn)
         if name != "chloe":
             seed_small(tenant, user)
 
@@ -117,6 +122,8 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_contacts(tenant.contacts[adele.id], count=12, awkward=True)
     seed_awkward(tenant, adele, huge=huge)
     seed_awkward_calendar(tenant.calendars[adele.id], attachment=attachment)
+    seed_awkward_settings(tenant, tenant.mailboxes[adele.id])
+    seed_awkward_todo(tenant, adele.upn)
     bernd = _person(tenant, "bernd", "Bernd Müller-Lüdenscheidt", language="de-DE")
     seed_small_mail(tenant, tenant.mailboxes[bernd.id])
     seed_contacts(tenant.contacts[bernd.id], count=4)
@@ -181,6 +188,7 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
         seed_everyday_mail(tenant, tenant.mailboxes[user.id], mails=mails)
         seed_contacts(tenant.contacts[user.id], count=8, awkward=number == 0)
         seed_everyday_calendar(tenant.calendars[user.id], events=12)
+        seed_small_todo(tenant, user.upn)
         seed_everyday(tenant, user, files=files)
     tenant.add_user("nomailbox", "No Mailbox", mail=None)
     _guest(tenant)
@@ -188,4 +196,6 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
     seed_awkward_mail(tenant, tenant.mailboxes[awkward.id], attachment=5 * 1024 * 1024, broken=False)
     seed_contacts(tenant.contacts[awkward.id], count=12, awkward=True)
     seed_awkward_calendar(tenant.calendars[awkward.id], attachment=5 * 1024 * 1024)
+    seed_awkward_settings(tenant, tenant.mailboxes[awkward.id], categories=2_000)
+    seed_awkward_todo(tenant, awkward.upn)
     seed_awkward(tenant, awkward, huge=40 * 1024 * 1024)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from sandbox.tenant.faults import Faults
     from sandbox.tenant.mail_uploads import MailSession
     from sandbox.tenant.mailbox import Mailbox
+    from sandbox.tenant.settings_state import Configuration
     from sandbox.tenant.throttle import Throttle
+    from sandbox.tenant.todo_state import TodoStore
 
 
 @dataclass(slots=True)
@@ -130,6 +132,8 @@ class Tenant:
         self.mailboxes: dict[str, Mailbox] = {}
         self.contacts: dict[str, ContactStore] = {}
         self.calendars: dict[str, CalendarStore] = {}
+        self.configurations: dict[str, Configuration] = {}
+        self.todos: dict[str, TodoStore] = {}
         self.drives: dict[str, Drive] = {}
         self.user_drive: dict[str, str | None] = {}
         self.mail_sessions: dict[str, MailSession] = {}
@@ -165,10 +169,14 @@ class Tenant:
         from sandbox.tenant.calendar_state import CalendarStore
         from sandbox.tenant.contacts_state import ContactStore
         from sandbox.tenant.mailbox import Mailbox
+        from sandbox.tenant.settings_state import Configuration
+        from sandbox.tenant.todo_state import TodoStore
 
         self.mailboxes[user.id] = Mailbox(self, user)
         self.contacts[user.id] = ContactStore(self, user)
         self.calendars[user.id] = CalendarStore(self, user)
+        self.configurations[user.id] = Configuration(self, user)
+        self.todos[user.id] = TodoStore(self, user)
         return self.mailboxes[user.id]
 
     def find_user(self, name: str) -> User | None:
