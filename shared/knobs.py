@@ -10,7 +10,7 @@ from shared import readings as to
 
 # Names that begin like this are ours: one that is not in KNOBS is a mistake, most likely a misspelt one.
 PREFIXES = (
-    "M365_", "BACKUP_", "RESTORE_", "VAULT_", "CATALOG_", "FILES_", "PAGE_", "PART_", "CHUNK_", "ITEM_", "LANE_",
+    "M365_", "BACKUP_", "RESTORE_", "VAULT_", "CATALOG_", "FILES_", "EVENTS_", "PAGE_", "PART_", "CHUNK_", "ITEM_", "LANE_",
     "GRAPH_", "SPO_", "API_", "HOLDFAST_",
 )  # fmt: skip
 # ... but these belong to the command line of HashiCorp Vault, which many machines have.
@@ -145,6 +145,12 @@ KNOBS: tuple[Knob, ...] = (
         "Versions of a file that are taken when it is first seen or has changed: `current`, `all`, or how many older "
         "ones besides the current.",
         to.versions, "current",
+    ),
+    Knob(
+        "EVENTS_PEOPLE", _POLICY,
+        "Where a restored meeting tells who was invited and where it met online, for nobody is invited again: `body` (at "
+        "the end of its text), `attachment` (a text file), or `none` (only the kept record has it).",
+        to.one_of("body", "attachment", "none"), "body",
     ),
     Knob(
         "BACKUP_OBJECTIVE_H", _POLICY,

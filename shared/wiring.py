@@ -16,6 +16,7 @@ from shared.catalog.catalog import Catalog
 from shared.errors import Misconfigured
 from shared.flows.house import House, Identity, Limits, Policy
 from shared.kinds import KINDS
+from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
 from shared.ports import Blobs, Clock, Graph, Queue, Rows
@@ -136,7 +137,8 @@ def make_gate(settings: Settings, clock: Clock) -> Gate:
 
 
 def _kinds(settings: Settings) -> Mapping[str, Kind]:
-    return {**KINDS, Files.name: Files(settings.policy.file_versions)}
+    policy = settings.policy
+    return {**KINDS, Files.name: Files(policy.file_versions), Events.name: Events(policy.events_people)}
 
 
 def _policy(settings: Settings) -> Policy:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shared.kinds.contacts import Contacts
+from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
 from shared.kinds.mail import Mail
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Mail(), Contacts(), Files())}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Mail(), Contacts(), Events(), Files())}

@@ -27,6 +27,7 @@ LATER = (502, 503, 504)  # the service's trouble, not the attachment's
 
 LOST_LINK = "an attachment that links to a file in the cloud: the kept record has it"
 LOST_ITEM = "an attached event, contact, or message with attachments of its own comes back as a file"
+LOST_UNKEPT = "an attachment whose bytes could not be kept"
 LOST_INLINE = "a large picture in its text comes back as a file"
 
 
@@ -129,6 +130,14 @@ def _suffix(entry: Json, data: bytes | Part) -> str:
 # --- the way back
 
 
+def foreseen(entries: Sequence[Json]) -> list[str]:
+    """What of them can't be given back as it was, as far as their entries tell."""
+    told = [LOST_LINK for e in entries if _sort(e) == "referenceAttachment"]
+    told += [LOST_UNKEPT for e in entries if _sort(e) != "referenceAttachment" and PART not in e]
+    told += [LOST_ITEM for e in entries if _sort(e) == "itemAttachment" and e.get(SUFFIX) in (".ics", ".vcf")]
+    return list(dict.fromkeys(told))
+
+
 def give(
     path: str, owner: Owner, entries: Sequence[Json], parts: Mapping[str, Part], *, there: Sequence[Json] = ()
 ) -> Steps[list[str]]:
@@ -139,7 +148,7 @@ def give(
         if _sort(entry) == "referenceAttachment":
             continue
         if PART not in entry or entry[PART] not in parts:
-            losses.append("an attachment whose bytes could not be kept")
+            losses.append(LOST_UNKEPT)
             continue
         part = parts[entry[PART]]
         if part.size > LARGEST_BYTES:

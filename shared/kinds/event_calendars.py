@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from shared.errors import CursorExpired, NeedsPerson
 from shared.graph.steps import Steps, get, post, segment, together
+from shared.kinds.event_listing import identity
 from shared.kinds.kind import Into, common
 from shared.kinds.mailbox import digest, listed, prefer, rest, vanished, well
 from shared.model import Capture, Cursor, Feed, Json, Kept, Listing, Owner, Place, Seen, Skipped, Taken
@@ -13,6 +14,7 @@ from shared.model import Capture, Cursor, Feed, Json, Kept, Listing, Owner, Plac
 READ, WRITE = "Calendars.Read", "Calendars.ReadWrite"
 WHAT = "calendars"
 PER_PAGE = 100
+CLOSED = "closed"  # a fact: the calendar can't be written to; where its group is
 GROUP = "group:"  # item ids of calendar groups: those open no feed
 SHARED = "o365:SharedBy"  # on a calendar of somebody else's: whose
 # the groups every mailbox has, whatever they are called in its language (MS-OXOCFG: navigation shortcuts)
@@ -96,7 +98,7 @@ def _facts(calendar: Json) -> str:
 def _seen_group(group: Json) -> Seen:
     name = str(group.get("name") or "")
     record = common(group, type="calendarGroup", name=name)
-    return Seen(GROUP + group["id"], record, digest(name, group.get("classId")), name=name, folderish=True)
+    return Seen(GROUP + identity(group), record, digest(name, group.get("classId")), name=name, folderish=True)
 
 
 def _seen(calendar: Json, group: str, ours: str) -> Seen:
@@ -106,7 +108,7 @@ def _seen(calendar: Json, group: str, ours: str) -> Seen:
     if shared_by := _shared_by(calendar, ours):
         record[SHARED] = shared_by
     tag = digest(_facts(calendar), group, shared_by)
-    return Seen(calendar["id"], record, tag, folder=group, name=name, folderish=True)
+    return Seen(identity(calendar), record, tag, folder=group, name=name, folderish=True)
 
 
 # --- the way back
@@ -133,14 +135,21 @@ def counterpart(kept: Kept, into: Into) -> Steps[Into]:
         if default := next((c for c in everyone if c.get("isDefaultCalendar")), None):
             return _into(into, default)
     name = str(record.get("name") or kept.version.name or "Calendar")
+    if "original" in into.facts and record.get("canEdit") is False:
+        there = yield from listed(f"{into.path}/calendars?$top={PER_PAGE}", into.owner, WHAT, permission=WRITE)
+        if found := _named(there, name, kept.version.item_id, writable=False):
+            facts = {**into.facts, CLOSED: into.path, "name": name}
+            return Into(into.owner, path_of(into.owner, found["id"]), found["id"], facts)
     return (yield from _calendar(into, name, record, kept.version.item_id))
 
 
 def to_write_in(into: Into) -> Steps[Into]:
-    """A calendar: single events that go to a place of their own need one there."""
+    """A calendar: single events that go to a place of their own need one there; and beside one that can't be written to
+    (birthdays, a subscription) there has to be another."""
     if "calendar" in into.facts:
         return into
-    return (yield from _calendar(into, into.facts.get("name", "Restored"), {}, ""))
+    group = Into(into.owner, into.facts.get(CLOSED, into.path))
+    return (yield from _calendar(group, into.facts.get("name", "Restored"), {}, ""))
 
 
 def _calendar(into: Into, name: str, record: Json, same: str) -> Steps[Into]:
@@ -166,11 +175,10 @@ def _calendar(into: Into, name: str, record: Json, same: str) -> Steps[Into]:
     return _into(into, found)
 
 
-def _named(calendars: Sequence[Json], name: str, same: str) -> Json | None:
-    """The one that is kept comes first, then the lowest id, so that every attempt takes the same one. A calendar that
-    can't be written to (birthdays, a subscription) stands for none."""
+def _named(calendars: Sequence[Json], name: str, same: str, *, writable: bool = True) -> Json | None:
+    """The one that is kept comes first, then the lowest id, so that every attempt takes the same one."""
     same_name = (c for c in calendars if str(c.get("name", "")).casefold() == name.casefold())
-    fits = [c for c in same_name if c.get("canEdit") is not False]
+    fits = [c for c in same_name if (c.get("canEdit") is not False) == writable]
     return min(fits, key=lambda c: (c["id"] != same, c.get("name") != name, c["id"]), default=None)
 
 

@@ -73,6 +73,13 @@ def path_of(feed: Feed, event_id: str) -> str:
     return f"{feed.owner.path}/events/{segment(event_id)}"
 
 
+def identity(entry: Json) -> str:
+    """The id of an entry. Anything else that is told as one (an answer that was garbled) must not become an item."""
+    if not isinstance(entry["id"], str) or not entry["id"]:
+        raise TypeError("an id that is none")
+    return entry["id"]
+
+
 def days_off(record: Json) -> list[str]:
     """The days of cancelled occurrences: `OID.<id of the master>.<date>`; the id may hold dots."""
     return sorted(str(told).rpartition(".")[2] for told in record.get("cancelledOccurrences") or ())
@@ -172,14 +179,15 @@ def _read(feed: Feed, entries: Sequence[Json]) -> Steps[list[tuple[Json, Reply]]
     replies = (yield together(*asked)).parts if asked else ()
     again: dict[str, Json] = {}
     for entry, step, reply in zip(short, asked, replies, strict=True):
-        record = reply.json if reply.ok else entry
+        record = {**reply.json, "id": _holder(entry)} if reply.ok else entry
         if reply.ok and not step.path.endswith(SERIES) and (_is_series(record) or record.get("seriesMasterId")):
             again[_holder(record)] = record
         else:
             found.append((record, reply))
     replies = (yield together(*(_ask(feed, i, series=True) for i in again))).parts if again else ()
     for told, reply in zip(again.values(), replies, strict=True):
-        found.append((reply.json if reply.ok else told, reply if reply.ok or _is_series(told) else Reply(200)))
+        record = {**reply.json, "id": _holder(told)} if reply.ok else told
+        found.append((record, reply if reply.ok or _is_series(told) else Reply(200)))
     return found
 
 
@@ -188,7 +196,7 @@ def _ask(feed: Feed, event_id: str, *, series: bool) -> Step:
 
 
 def _holder(entry: Json) -> str:
-    return str(entry.get("seriesMasterId") or entry["id"])
+    return str(entry.get("seriesMasterId") or identity(entry))
 
 
 def _is_series(entry: Json) -> bool:
@@ -209,7 +217,7 @@ def seen_as(feed: Feed, entry: Json) -> Seen:
         record[CANCELLED] = days
     attached = any(may_have_attachments(event) for event in (entry, *exceptions_of(entry)))
     return Seen(
-        item_id=entry["id"],
+        item_id=identity(entry),
         record=record,
         tag=_tag(entry),
         content_tag="attached" if attached else None,  # the kept ones serve again where each is the same

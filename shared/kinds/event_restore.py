@@ -29,6 +29,8 @@ LOST_RULES = "its time zone, which the service reads differently now: the moment
 
 def restore(kept: Kept, into: Into, mark: str, mode: Mode, keep: KeepPeople) -> Steps[Restored]:
     record, owner = kept.record, into.owner
+    if event_calendars.CLOSED in into.facts and (twin := (yield from _twin(kept, into, mark))):
+        return Restored("skipped", twin["id"], note="the event is in its calendar, which can't be written to")
     into = yield from event_calendars.to_write_in(into)
     begun = yield from _begun(into, mark)
     twin = (yield from _twin(kept, into, mark)) if mode != "create" else None
@@ -139,7 +141,7 @@ def _complete(kept: Kept, owner: Owner, event: Json, keep: KeepPeople, *, begun:
     if event_series.wanted(record):
         missed, edited = yield from event_series.complete(owner, event["id"], record, zones, keep, begun=begun)
         told += missed
-    own = yield from event_attachments.there_are(path, owner) if begun else _none()
+    own = (yield from event_attachments.there_are(path, owner)) if begun and _has_files(record, keep) else []
     told += yield from _attachments(path, owner, record, kept, keep, own)
     if not edited or not (_has_files(record, keep) or any(_has_files(e, keep) for _, e in edited)):
         return told
@@ -182,11 +184,6 @@ def _note(event: Json, keep: KeepPeople) -> str:
 
 def _has_files(event: Json, keep: KeepPeople) -> bool:
     return bool(event.get(MEMBER) or _note(event, keep))
-
-
-def _none() -> Steps[list[Json]]:
-    yield from ()
-    return []
 
 
 def _removed(owner: Owner, twin: Json) -> Steps[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shared.graph.steps import Steps
-from shared.kinds import event_body, event_calendars, event_items, event_listing, event_restore
+from shared.kinds import event_attachments, event_body, event_calendars, event_items, event_listing, event_restore
 from shared.kinds.event_people import KeepPeople
 from shared.kinds.kind import Into, Kind
 from shared.kinds.mailbox import ROOT_FEED, root_feed
@@ -59,6 +59,7 @@ class Events(Kind):
         "ids, links and iCalendar ids change; created and modified times are those of the restore",
         "calendars of one name in one group come back as one; a name taken by another group gets an addition",
         "in a place of their own all calendars lie in one group",
+        "birthdays and subscribed calendars, which nobody can write to, come back as calendars of their own",
         "calendars that others share are not kept here but with their owners; with whom one is shared is not kept",
         "time zones that an old client made up become a common one of the same moments",
         "attached events, contacts, and messages with attachments of their own come back as files",
@@ -112,7 +113,10 @@ class Events(Kind):
         return (yield from event_restore.restore(kept, into, mark, mode, self.keep_people))
 
     def foresees(self, kept: Kept) -> tuple[str, ...]:
-        return tuple(event_body.losses(kept.record, self.keep_people))
+        told = event_body.losses(kept.record, self.keep_people)
+        for event in (kept.record, *event_listing.exceptions_of(kept.record)):
+            told += event_attachments.foreseen(event.get(event_attachments.MEMBER) or ())
+        return tuple(dict.fromkeys(told))
 
     # -- the way out
 

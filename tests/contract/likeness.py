@@ -47,16 +47,23 @@ async def shown(house: House, kind: Kind, version: Version) -> Shown:
 
 def plain(value: Any, servers: frozenset[str]) -> Any:
     """Without ids, annotations and empty values at any depth; lists of objects in no order. What the server owns is
-    left out of the record, and of what the kind added to it from other answers (`o365:...`)."""
+    left out of the record, of what the kind added to it from other answers (`o365:...`), and of items within the item
+    (a series has exceptions, each with an id of its own)."""
     match value:
         case dict():
             own = {k: v for k, v in value.items() if k not in servers and k != "id" and "@" not in k}
-            kept = {k: plain(v, servers if k.startswith("o365:") else frozenset()) for k, v in own.items()}
+            kept = {
+                k: plain(v, servers if k.startswith("o365:") or _items(v) else frozenset()) for k, v in own.items()
+            }
             return {k: v for k, v in kept.items() if v not in (None, "", [], {})}
         case list():
             found = [plain(v, servers) for v in value]
             return sorted(found, key=repr) if any(isinstance(v, dict) for v in found) else found
     return value
+
+
+def _items(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(v, dict) and "id" in v for v in value)
 
 
 def digest(data: bytes) -> str:
