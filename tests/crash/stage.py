@@ -6,36 +6,42 @@ timer goes on ticking until nothing is left to do.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.tenant.happenings import mutate
+from shared.catalog.ledger_rows import read_outcome, read_restore
 from shared.flows import plan
 from shared.flows.house import House, Limits, Policy
-from shared.model import Account
+from shared.model import Owner
 from tests.crash import truth
 from tests.rig import Probe, Saved, Worlds, died, drain, load, process, save, worlds
 
-ADELE, BERND = "adele@contoso.example", "bernd@contoso.example"
+ADELE, BERND, CHLOE = "adele@contoso.example", "bernd@contoso.example", "chloe@contoso.example"
 TICKS = 6  # so many beats of the timer after the last death are enough for everything
 BETWEEN_TICKS_S = 7_200
-SECRETS = "canary"
+
+
+async def beat(house: House, stage: Stage) -> None:
+    """The timer fires."""
+    await plan.tick(house)
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """`prepare` brings the worlds to the beginning; `begin` is what a door calls first, and calls again after a crash
-    in it. `reads_only`: nothing of it may change the tenant."""
+    in it. A story that backs up may change nothing in the tenant."""
 
     name: str
     prepare: Callable[[Stage], Awaitable[None]]
-    begin: Callable[[House], Awaitable[Any]] = plan.tick
+    begin: Callable[[House, Stage], Awaitable[Any]] = beat
     kinds: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     sizes: dict[str, int] = field(default_factory=dict)
-    reads_only: bool = True
+    backs_up: bool = True  # else it gives back
     check: Callable[[Stage], list[str]] | None = None  # at every death and at the end, besides the raw stores
     leftover_bytes: int = 0  # per death
 
@@ -52,15 +58,21 @@ class Stage:
     notes: dict[str, Any] = field(default_factory=dict)  # of `prepare`, for `check`
 
     def process(self, probe: Probe | None = None) -> House:
+        """While something is given back, the timer wakes restores and plans nobody's backup."""
         story = self.story
-        policy = Policy(include=(ADELE,), kinds=story.kinds)
+        policy = Policy(include=(ADELE if story.backs_up else "nobody",), kinds=story.kinds)
         return process(self.worlds, probe, story.limits, policy, **story.sizes)
+
+    def owner(self, name: str) -> Owner:
+        user = self.worlds.tenant.find_user(name)
+        assert user is not None
+        return Owner(self.worlds.tenant.id, "user", user.id, name)
 
     def mutate(self, *wanted: dict[str, Any]) -> None:
         mutate(self.worlds.tenant, list(wanted))
 
     async def backup(self) -> None:
-        house = self.process()
+        house = process(self.worlds, policy=Policy(include=(ADELE,), kinds=self.story.kinds))
         await plan.tick(house)
         await drain(self.worlds, house)
 
@@ -72,7 +84,7 @@ class Stage:
     def broken_now(self) -> list[str]:
         assert self.start is not None
         found = truth.broken_now(self.worlds, self.start)
-        if self.story.reads_only and self.worlds.tenant.generation != self.generation:
+        if self.story.backs_up and self.worlds.tenant.generation != self.generation:
             found.append("I10 a backup changed the tenant")
         if self.worlds.running.traffic.writes["backup"] != self.writes:
             found.append("I10 the backup app wrote to Graph")
@@ -103,7 +115,7 @@ class Outcome:
     effects: int = 0
     trace: list[str] = field(default_factory=list)
     downloaded: int = 0
-    total: Account = field(default_factory=Account)
+    report: dict[str, Any] = field(default_factory=dict)
 
 
 async def play(stage: Stage, *probes: Probe) -> Outcome:
@@ -130,6 +142,7 @@ async def play(stage: Stage, *probes: Probe) -> Outcome:
     outcome.broken += truth.broken_at_the_end(stage.worlds, leftover_bytes=allowed)
     outcome.catalog = await truth.canonical(stage.worlds)
     outcome.tenant = truth.tenant_content(stage.worlds)
+    outcome.report = report(stage)
     if probes:
         outcome.effects, outcome.trace = probes[0].count, probes[0].trace
     return outcome
@@ -138,7 +151,7 @@ async def play(stage: Stage, *probes: Probe) -> Outcome:
 async def _begun(stage: Stage, house: House, reborn: Callable[[], House]) -> House:
     while True:
         try:
-            await stage.story.begin(house)
+            await stage.story.begin(house, stage)
             return house
         except BaseException as why:
             if not died(why):
@@ -170,5 +183,35 @@ def unsettled(worlds: Worlds) -> list[str]:
 
 def compare(wanted: Outcome, found: Outcome) -> list[str]:
     """What of an outcome differs from the one without faults."""
-    parts = [*truth.differences(wanted.catalog, found.catalog), *truth.differences(wanted.tenant, found.tenant)]
+    parts = [
+        *truth.differences(wanted.catalog, found.catalog),
+        *truth.differences(wanted.tenant, found.tenant),
+        *truth.differences(wanted.report, found.report),
+    ]
     return found.broken + [f"end: {part}" for part in parts[:20]]
+
+
+GIVEN = frozenset({"created", "completed", "replaced", "skipped"})
+
+
+def report(stage: Stage) -> dict[str, Any]:
+    """What people are told. A rerun finds what its forerunner made: created, completed and replaced are one here, and
+    so is skipped where the order is to replace, for what was replaced is equal by then."""
+    tables, told = stage.worlds.rows.dump(), {}
+    for row in map(read_restore, tables.get("restores", [])):
+        given = GIVEN if row.mode == "replace" else GIVEN - {"skipped"}
+        counts = Counter({"given": sum(n for name, n in row.counts.items() if name in given)})
+        counts.update({name: n for name, n in row.counts.items() if name not in given})
+        outcomes = [read_outcome(r) for r in tables.get("outcomes", []) if r["PartitionKey"] == row.restore]
+        told[row.restore] = {
+            "state": row.state,
+            "counts": dict(counts),
+            "losses": dict(row.losses),
+            "problems": row.problems,
+            "outcomes": sorted(
+                f"{o.kind} {o.folder_path}/{o.name} {o.key}: "
+                f"{'given' if o.outcome.outcome in given else o.outcome.outcome} {o.outcome.losses}"
+                for o in outcomes
+            ),
+        }
+    return told

@@ -1,14 +1,23 @@
-"""Dying everywhere: the same story, once for every effect and every way to die at it."""
+"""Dying everywhere: the same story, once for every effect and every way to die at it, on all processors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 
-from tests.crash.stage import Outcome, Stage, compare, play
+from tests.crash.restores import RESTORES
+from tests.crash.stage import Outcome, Stage, compare, play, staged
+from tests.crash.stories import BACKUPS
 from tests.rig import Probe
 
+STORIES = {story.name: story for story in (*BACKUPS, *RESTORES)}
 DOWNLOADS = ("(signed URL)", "/$value", "/content")
+SHARES = os.cpu_count() or 2
 
 
 @dataclass(slots=True)
@@ -23,23 +32,72 @@ class Swept:
         if found:
             self.breaks[point] = found
 
+    def __iadd__(self, other: Swept) -> Swept:
+        self.points += other.points
+        self.breaks |= other.breaks
+        return self
+
     def told(self) -> str:
         lines = [f"{point}\n    " + "\n    ".join(found[:6]) for point, found in list(self.breaks.items())[:12]]
         return f"{len(self.breaks)} of {self.points} crash points broke something:\n" + "\n".join(lines)
 
 
-def points(trace: list[str]) -> Iterator[tuple[int, str, str]]:
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where to die: at which effect of the first process, in which way."""
+
+    number: int
+    mode: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.mode} effect {self.number} ({self.name})"
+
+
+def points(trace: list[str]) -> Iterator[Point]:
     """Every effect, and every way to die at it."""
     for number, name in enumerate(trace, 1):
         torn = ("torn",) if name.startswith("graph GET") and name.endswith(DOWNLOADS) else ()
         for mode in ("before", "after", *torn):
-            yield number, mode, name
+            yield Point(number, mode, name)
 
 
-async def sweep(stage: Stage, wanted: Outcome, swept: Swept) -> None:
-    for number, mode, name in points(wanted.trace):
-        try:
-            found = compare(wanted, await play(stage, Probe(number, mode)))
-        except Exception as why:  # the recovery itself fell over: that is a break, and the next point has its turn
-            found = [f"{type(why).__name__}: {why}"]
-        swept.note(f"{stage.story.name}: {mode} effect {number} ({name})", found)
+Trial = Callable[[Stage, Outcome, Point], Awaitable[list[str]]]
+
+
+async def die_once(stage: Stage, wanted: Outcome, point: Point) -> list[str]:
+    return compare(wanted, await play(stage, Probe(point.number, point.mode)))
+
+
+async def sweep(name: str, trial: Trial, share: int = 0, shares: int = 1) -> Swept:
+    """A share of the story's points, each from the same beginning."""
+    swept = Swept()
+    async with staged(STORIES[name]) as stage:
+        wanted = await play(stage, Probe())
+        if wanted.broken:
+            swept.note(f"{name}: without any fault", wanted.broken)
+        for point in list(points(wanted.trace))[share::shares]:
+            try:
+                found = await trial(stage, wanted, point)
+            except Exception as why:  # the recovery itself fell over: a break, and the next point has its turn
+                found = [f"{type(why).__name__}: {why}"]
+            swept.note(f"{name}: {point}", found)
+    return swept
+
+
+def sweep_share(name: str, trial: Trial, share: int) -> Swept:
+    return asyncio.run(sweep(name, trial, share, SHARES))
+
+
+def processors() -> Executor:
+    """Processes of their own: a sweep is all computing, and what it computes in shares nothing."""
+    return ProcessPoolExecutor(SHARES, mp_context=get_context("spawn"))
+
+
+async def sweep_all(pool: Executor, name: str, trial: Trial) -> Swept:
+    loop, total = asyncio.get_running_loop(), Swept()
+    for swept in await asyncio.gather(
+        *(loop.run_in_executor(pool, partial(sweep_share, name, trial, share)) for share in range(SHARES))
+    ):
+        total += swept
+    return total

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.tenant.dump import dump
 from shared.catalog import keys, rows
 from shared.catalog.catalog import Catalog
 from shared.catalog.ledger_rows import read_run
+from shared.errors import Damaged
 from shared.model import Feed, FeedState, Owner, Page, Part
 from shared.ports import Row
 from shared.vault import address, page
@@ -18,7 +20,21 @@ from shared.vault.vault import Vault
 from tests.rig import Saved, Worlds
 
 Found = list[str]
-_opened: dict[int, tuple[bytes, Page]] = {}  # by identity: a stored blob never changes, and many worlds share it
+Key = tuple[str, str]
+FeedName = tuple[str, str, str]  # owner, kind, feed id
+
+
+@dataclass(slots=True)
+class Opened:
+    """A page that was read and checked, with the rows that follow from it."""
+
+    data: bytes
+    page: Page
+    rows: dict[Key, Row]
+
+
+_opened: dict[int, Opened] = {}  # by identity: a stored blob never changes, and the worlds of many trials share it
+_whole: dict[tuple[int, str, int], bytes] = {}  # bytes that have the digest they should have
 
 
 class Books:
@@ -27,24 +43,16 @@ class Books:
     def __init__(self, blobs: dict[str, bytes]) -> None:
         self.blobs = blobs
         self.broken: Found = []
-        self.feeds: dict[tuple[str, str, str], list[Page]] = {}  # (owner, kind, feed id) -> pages in order
+        self.feeds: dict[FeedName, list[Opened]] = {}
         for name in sorted(blobs):
             if name.startswith("pages/"):
-                self._read(name)
+                one = _open(name, blobs[name])
+                feed = one.page.header.feed
+                self.feeds.setdefault((feed.owner.key, feed.kind, feed.id), []).append(one)
         for pages in self.feeds.values():
-            self._check_chain(pages)
+            self._check_chain([one.page for one in pages])
             for one in pages:
-                self._check_parts(one)
-
-    def _read(self, name: str) -> None:
-        data = self.blobs[name]
-        known = _opened.get(id(data))
-        if known is None or known[0] is not data:
-            if len(_opened) > 4_000:
-                _opened.clear()
-            _opened[id(data)] = known = (data, page.unpack(name, data, check=True))
-        feed = known[1].header.feed
-        self.feeds.setdefault((feed.owner.key, feed.kind, feed.id), []).append(known[1])
+                self._check_parts(one.page)
 
     def _check_chain(self, pages: list[Page]) -> None:
         prev = ""
@@ -56,37 +64,43 @@ class Books:
     def _check_parts(self, one: Page) -> None:
         for version in one.versions:
             for name, part in version.parts.items():
-                self.broken += [f"{one.name} {version.name} {name}: {why}" for why in self.missing(part)]
+                if not (self._entry_is_there(part) and self._chunks_are_there(part)):
+                    self.broken.append(f"I2 {one.name} {version.name}: {name} is missing, or other bytes")
 
-    def missing(self, part: Part) -> Iterator[str]:
-        """What is not there of a part's bytes."""
-        for chunk in part.chunks:
-            data = self.blobs.get(address.part_name(chunk.sha256))
-            if data is None or len(data) != chunk.size or hashlib.sha256(data).hexdigest() != chunk.sha256:
-                yield f"chunk {chunk.sha256[:8]} is missing or other bytes"
-        if part.chunks and hashlib.sha256(b"".join(self._chunks(part))).hexdigest() != part.sha256:
-            yield "its chunks make other bytes than recorded"
-        if part.entry is not None:
-            data = self.blobs.get(part.entry.page, b"")
+    def _entry_is_there(self, part: Part) -> bool:
+        if part.entry is None:
+            return True
+        data = self.blobs.get(part.entry.page, b"")
+        key = (id(data), part.sha256, part.entry.offset)
+        if _whole.get(key) is not data:
             try:
                 page.open_entry(part, data[part.entry.offset : part.entry.offset + part.entry.packed])
-            except Exception as why:
-                yield f"its entry cannot be read: {why}"
+            except Damaged:
+                return False
+            _whole[key] = data
+        return True
 
-    def _chunks(self, part: Part) -> Iterator[bytes]:
-        return (self.blobs.get(address.part_name(chunk.sha256), b"") for chunk in part.chunks)
+    def _chunks_are_there(self, part: Part) -> bool:
+        size = 0
+        for chunk in part.chunks:
+            data = self.blobs.get(address.part_name(chunk.sha256), b"")
+            if _whole.get(key := (id(data), chunk.sha256, 0)) is not data:
+                if hashlib.sha256(data).hexdigest() != chunk.sha256:
+                    return False
+                _whole[key] = data
+            size += len(data)
+        return part.entry is not None or size == part.size
 
     @property
     def pages(self) -> Iterator[Page]:
-        return (one for pages in self.feeds.values() for one in pages)
+        return (one.page for pages in self.feeds.values() for one in pages)
 
-    def rows(self, upto: dict[tuple[str, str, str], int] | None = None) -> dict[tuple[str, str], Row]:
+    def rows(self, upto: dict[FeedName, int] | None = None) -> dict[Key, Row]:
         """The rows of `versions` that follow from the pages (up to a number per feed)."""
-        due: dict[tuple[str, str], Row] = {}
+        due: dict[Key, Row] = {}
         for feed, pages in self.feeds.items():
             for one in pages if upto is None else pages[: upto.get(feed, 0)]:
-                made = rows.page_rows(one)
-                due |= {(str(r["PartitionKey"]), str(r["RowKey"])): r for r in (*made.feed, *made.space)}
+                due |= one.rows
         return due
 
     def leftovers(self) -> dict[str, int]:
@@ -99,6 +113,19 @@ class Books:
             for chunk in part.chunks
         }
         return {n: len(d) for n, d in self.blobs.items() if n.startswith("parts/") and n not in used}
+
+
+def _open(name: str, data: bytes) -> Opened:
+    known = _opened.get(id(data))
+    if known is None or known.data is not data:
+        if len(_opened) > 4_000:
+            _opened.clear()
+            _whole.clear()
+        read = page.unpack(name, data, check=True)
+        made = rows.page_rows(read)
+        due = {(str(r["PartitionKey"]), str(r["RowKey"])): r for r in (*made.feed, *made.space)}
+        _opened[id(data)] = known = Opened(data, read, due)
+    return known
 
 
 def broken_now(worlds: Worlds, before: Saved) -> Found:
@@ -123,14 +150,14 @@ def _rows_without_bytes(books: Books, versions: list[Row]) -> Iterator[str]:
 
 def _feeds_ahead(books: Books, tables: dict[str, list[Row]]) -> Iterator[str]:
     there = {(str(r["PartitionKey"]), str(r["RowKey"])) for r in tables.get("versions", [])}
-    reached: dict[tuple[str, str, str], int] = {}
+    reached: dict[FeedName, int] = {}
     for row in tables.get("feeds", []):
         state = read_state(row)
         name = (state.feed.owner.key, state.feed.kind, state.feed.id)
         pages = books.feeds.get(name, [])
         if state.seq > len(pages):
             yield f"I3 feed {name[1]} {state.feed.name}: stands at page {state.seq} of {len(pages)}"
-        elif state.seq and pages[state.seq - 1].digest != state.head:
+        elif state.seq and pages[state.seq - 1].page.digest != state.head:
             yield f"I3 feed {name[1]} {state.feed.name}: its head is not the digest of page {state.seq}"
         reached[name] = state.seq
     for partition, row_key in books.rows(reached).keys() - there:
@@ -144,7 +171,7 @@ def _lost_or_overwritten(worlds: Worlds, before: Saved) -> Iterator[str]:
     now = {(r["PartitionKey"], r["RowKey"]): r for r in worlds.rows.dump().get("versions", [])}
     for row in before.rows.dump().get("versions", []):
         there = now.get((row["PartitionKey"], row["RowKey"]))
-        if there is None or _bare(there) != _bare(row):
+        if there != row and (there is None or _bare(there) != _bare(row)):
             yield f"I6 versions row {row['RowKey']} ({row.get('name')}): lost or changed"
 
 
@@ -262,6 +289,8 @@ def tenant_content(worlds: Worlds) -> dict[str, Any]:
 
 def differences(wanted: Any, found: Any, at: str = "") -> Iterator[str]:
     """Where two pictures part, for people."""
+    if wanted == found:
+        return
     if isinstance(wanted, dict) and isinstance(found, dict):
         for key in sorted(wanted.keys() | found.keys(), key=str):
             if key not in wanted:
@@ -273,5 +302,5 @@ def differences(wanted: Any, found: Any, at: str = "") -> Iterator[str]:
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
             yield from differences(one, other, f"{at}[{number}]")
-    elif wanted != found:
+    else:
         yield f"{at}: {str(wanted)[:400]} became {str(found)[:400]}"
