@@ -17,6 +17,7 @@ from sandbox.tenant import (
     mailbox_settings,
     messages,
     photos,
+    profiles,
     todo,
     todo_children,
     todo_files,
@@ -26,7 +27,7 @@ from sandbox.tenant.calls import Routes
 WORKLOADS = (
     directory, mail_folders, messages, attachments, contacts, photos, drives, calendars, events, event_delta,
     event_attachments, mailbox_settings, inbox_rules,
-    categories, todo, todo_children, todo_files,
+    categories, profiles, todo, todo_children, todo_files,
 )  # fmt: skip
 
 

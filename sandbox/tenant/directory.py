@@ -29,6 +29,15 @@ MORE = (
     "accountEnabled", "assignedLicenses", "createdDateTime", "department", "userType", "mailNickname", "proxyAddresses",
     "usageLocation", "deletedDateTime", "companyName", "externalUserState",
 )  # fmt: skip
+MORE_PROFILE = (
+    "city", "country", "state", "streetAddress", "postalCode", "faxNumber", "employeeId", "employeeType",
+    "employeeHireDate", "otherMails", "onPremisesSyncEnabled", "imAddresses",
+)  # fmt: skip
+# stored elsewhere: read of one user at a time, written apart from the others, in no delta (Graph docs: user)
+IN_SHAREPOINT = (
+    "aboutMe", "birthday", "hireDate", "interests", "mySite", "pastProjects", "preferredName", "responsibilities",
+    "schools", "skills",
+)  # fmt: skip
 BASIC = frozenset({"displayName", "givenName", "mail", "surname", "userPrincipalName", "photo"})
 USERS_MOST = 999
 LICENCE = {"skuId": "c7df2760-2c81-4ef7-b578-5b5392b571df", "disabledPlans": []}  # an E5 plan
@@ -37,7 +46,7 @@ DELTA_LIFE_S = 7 * 24 * 3600  # Graph docs: delta-query-overview
 
 def everything_of(tenant: Tenant, user: User) -> Json:
     licensed = user.id in tenant.mailboxes or tenant.user_drive.get(user.id) is not None
-    return {
+    out: Json = {
         "id": user.id, "businessPhones": [], "displayName": user.display_name, "givenName": user.given_name,
         "jobTitle": user.job_title, "mail": user.mail, "mobilePhone": None, "officeLocation": user.office,
         "preferredLanguage": user.language, "surname": user.surname, "userPrincipalName": user.upn,
@@ -46,7 +55,10 @@ def everything_of(tenant: Tenant, user: User) -> Json:
         "mailNickname": user.upn.split("@")[0], "proxyAddresses": [f"SMTP:{user.mail}"] if user.mail else [],
         "usageLocation": "DE" if user.language.startswith("de") else "US", "deletedDateTime": None, "companyName": None,
         "externalUserState": "Accepted" if user.user_type == "Guest" else None,
+        **dict.fromkeys((*MORE_PROFILE, *IN_SHAREPOINT)), "otherMails": [], "imAddresses": [],
+        "onPremisesSyncEnabled": True if user.synced else None,
     }  # fmt: skip
+    return {**out, **user.profile}
 
 
 def user_json(call: Call, user: User, view: View) -> Json:
@@ -59,7 +71,11 @@ def user_json(call: Call, user: User, view: View) -> Json:
 def _view(call: Call, query: dict[str, str] | None = None) -> View:
     if query is not None:
         call = Call(**{f: getattr(call, f) for f in Call.__dataclass_fields__} | {"query": query})
-    return read_view(call, (*DEFAULT, *MORE))
+    view = read_view(call, (*DEFAULT, *MORE, *MORE_PROFILE, *IN_SHAREPOINT))
+    if view.select and view.select & set(IN_SHAREPOINT):
+        text = "The request is currently not supported on the targeted entity set."
+        raise Refusal(400, "Request_UnsupportedQuery", text)
+    return view
 
 
 @routes("GET", "/users", *READ, scope=directory_scope, query=("$select", "$top", "$filter", "$count", "$skiptoken"))
@@ -102,9 +118,14 @@ async def delta_users(call: Call) -> Answer:
     return delta(call, source)
 
 
-@routes("GET", "/users/{user}", *READ, scope=directory_scope, query=("$select",))
+@routes("GET", "/users/{user}", *READ, scope=directory_scope, query=("$select", "$expand"))
 async def get_user(call: Call, user: str) -> Answer:
-    return Answer(200, user_json(call, the_user(call, user), _view(call)))
+    found = the_user(call, user)
+    view = read_view(call, (*DEFAULT, *MORE, *MORE_PROFILE, *IN_SHAREPOINT), ("manager",))
+    out = user_json(call, found, view)
+    if "manager" in view.expand and (manager := call.tenant.users.get(found.manager or "")):
+        out["manager"] = {"@odata.type": "#microsoft.graph.user", **user_json(call, manager, View())}
+    return Answer(200, out)
 
 
 @routes("GET", "/organization", "Organization.Read.All", *FULL, scope=directory_scope, query=("$select",))

@@ -41,7 +41,7 @@ def dump(tenant: Tenant) -> Json:
 
 
 def _user(tenant: Tenant, user: User, drives: Json) -> Json:
-    out: Json = {"displayName": user.display_name, "photo": _digest(user.photo)}
+    out: Json = {"displayName": user.display_name, "photo": _digest(user.photo), "profile": _profile(tenant, user)}
     if mailbox := tenant.mailboxes.get(user.id):
         out["mail"] = dump_mailbox(mailbox)
     if store := tenant.contacts.get(user.id):
@@ -55,6 +55,15 @@ def _user(tenant: Tenant, user: User, drives: Json) -> Json:
     if user.upn in drives:
         out["drive"] = drives[user.upn]
     return out
+
+
+def _profile(tenant: Tenant, user: User) -> Json:
+    manager = tenant.users.get(user.manager or "")
+    own: Json = {
+        "givenName": user.given_name, "surname": user.surname, "jobTitle": user.job_title, "office": user.office,
+        "department": user.department, "language": user.language, "manager": manager.upn if manager else None,
+    }  # fmt: skip
+    return {k: v for k, v in {**own, **user.profile}.items() if v not in (None, [])}
 
 
 def dump_mailbox(mailbox: Mailbox) -> Json:

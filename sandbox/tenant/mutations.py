@@ -250,7 +250,11 @@ def delete_user(tenant: Tenant, user: str) -> Json:
 
 
 def edit_user(tenant: Tenant, user: str, **facts: Any) -> Json:
+    """Fields of ours by name, `manager` by principal name, `profile` member by member."""
     found = _user(tenant, user)
+    if facts.get("manager"):
+        facts["manager"] = _user(tenant, facts["manager"]).id
+    found.profile |= facts.pop("profile", {})
     for name, value in facts.items():
         setattr(found, name, value)
     tenant.directory_log.note(found.id)

@@ -95,6 +95,17 @@ def _empty(tenant: Tenant) -> None:
     """Apps and nothing else."""
 
 
+def seed_profile(tenant: Tenant, user: User, manager: User | None = None) -> None:
+    """Members of both of the directory's stores."""
+    user.profile |= {
+        "city": "Köln", "country": "Germany", "postalCode": "50667", "streetAddress": "Hauptstraße 1",
+        "mobilePhone": "+49 170 1", "businessPhones": ["+49 221 1"], "employeeId": "4711", "companyName": "Contoso",
+        "otherMails": ["me@home.example"], "aboutMe": "Hello \u263a", "skills": ["Python", "Klavier"],
+        "birthday": "1979-04-12T00:00:00Z", "interests": ["Schach"],
+    }  # fmt: skip
+    user.job_title, user.department, user.manager = "Engineer", "R&D", manager.id if manager else None
+
+
 def _guest(tenant: Tenant) -> None:
     upn = f"guest_fabrikam.example#EXT#@{tenant.domain}"
     tenant.add_user(upn, "Gast Ausserhalb", mail="guest@fabrikam.example", user_type="Guest")
@@ -114,6 +125,8 @@ def _small(tenant: Tenant) -> None:
         seed_small_todo(tenant, user.upn)
         if name != "chloe":
             seed_small(tenant, user)
+    adele, bernd, _ = tenant.users.values()
+    seed_profile(tenant, adele, bernd)
 
 
 def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
@@ -131,6 +144,9 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     share_calendar(tenant.calendars[bernd.id], tenant.calendars[adele.id])
     seed_small(tenant, bernd)
     _person(tenant, "empty", "Empty Mailbox")
+    seed_profile(tenant, adele, bernd)
+    synced = _person(tenant, "synced", "Synced Person", synced=True, job_title="Clerk")
+    seed_profile(tenant, synced, adele)
     no_drive = _person(tenant, "nodrive", "No OneDrive")
     seed_everyday_mail(tenant, tenant.mailboxes[no_drive.id], mails=5)
     no_mail = tenant.add_user("nomailbox", "No Mailbox", mail=None)

@@ -73,6 +73,9 @@ class User:
     created_at: dt.datetime = field(default_factory=lambda: dt.datetime(2020, 3, 1, 8, 0, tzinfo=dt.UTC))
     photo: bytes | None = None
     changed: int = 0
+    synced: bool = False  # mastered by a directory on premises
+    manager: str | None = None  # user id
+    profile: dict[str, Any] = field(default_factory=dict)  # further members of Graph's user, under their own names
 
 
 @dataclass(slots=True)
