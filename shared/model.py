@@ -224,12 +224,32 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The versions of these items in the page `seq` count no more: retention let them go."""
+
+    seq: int
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Pages `first` to `last` of a feed hold nothing that counts, and may be gone. `prev` is what the first one named
+    as the page before it, `digest` the last one's: the chain goes on across the hole."""
+
+    first: int
+    last: int
+    prev: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What a page says of itself: whose and which, its place in the feed's chain, and the cursor it covers.
 
     `prev` is the SHA-256 of the page before it. Several pages may share one step of the cursor: then only the last of
     them moves it. `last` ends a round; `round_from` is the first seq of the full round it belongs to (None: it
-    belongs to an incremental one); `closed`: the place itself is gone.
+    belongs to an incremental one); `closed`: the place itself is gone. `forgotten` and `holes`: what retention took
+    from earlier pages; the holes are told anew by each such page, all of them.
     """
 
     feed: Feed
@@ -243,6 +263,8 @@ class Header:
     run: str
     account: Account
     closed: bool = False
+    forgotten: tuple[Forgotten, ...] = ()
+    holes: tuple[Hole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

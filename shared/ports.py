@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from shared.graph.steps import Fetch, Reply, Step, Upload
 
@@ -55,6 +55,16 @@ class Pieces(Protocol):
     async def read(self, offset: int, length: int) -> bytes: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A blob as a listing shows it. `modified` is the server's time, not ours."""
+
+    name: str
+    size: int
+    modified: datetime
+    etag: str
+
+
 class Blobs(Protocol):
     """One container. Nothing is ever overwritten; only retention deletes (and has its own identity and port)."""
 
@@ -69,6 +79,23 @@ class Blobs(Protocol):
 
     def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
         """Names and sizes in order of name."""
+
+    def survey(self, prefix: str) -> AsyncIterator[Stamp]:
+        """The same with what is known besides, from the same requests."""
+
+
+Fate = Literal["deleted", "missing", "changed", "protected"]
+
+
+class Reaper(Protocol):
+    """The only hand that deletes from the vault's container, under an identity of its own."""
+
+    async def server_time(self) -> datetime:
+        """The storage service's clock, from the Date of an answer."""
+
+    async def delete(self, name: str, etag: str) -> Fate:
+        """Delete the blob that has this ETag. `changed`: another one is there now; `protected`: an immutability policy
+        or a legal hold of the container forbids it."""
 
 
 class Rows(Protocol):

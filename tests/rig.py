@@ -25,13 +25,13 @@ from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options, Tenant
 from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
-from shared.flows import backup, items, plan, restore, settle
+from shared.flows import backup, items, plan, restore, settle, tend
 from shared.flows.house import House, Limits, Policy
 from shared.graph.http import AiohttpWire, GraphClient, GraphSettings
 from shared.graph.line import Ask, Stream
 from shared.kinds import KINDS
-from shared.ports import Message, Row
-from shared.vault.memory import MemoryBlobs
+from shared.ports import Fate, Message, Row, Stamp
+from shared.vault.memory import MemoryBlobs, MemoryReaper
 from shared.vault.vault import Vault
 from shared.work import tickets
 from tests.near_wire import NearWire, near_tenant
@@ -112,6 +112,22 @@ class ProbedBlobs:
         self._probe.begin("blob list")
         async for found in self._blobs.list(prefix):
             yield found
+
+    async def survey(self, prefix: str) -> AsyncIterator[Stamp]:
+        self._probe.begin("blob list")
+        async for found in self._blobs.survey(prefix):
+            yield found
+
+
+class ProbedReaper:
+    def __init__(self, reaper: MemoryReaper, probe: Probe) -> None:
+        self._reaper, self._probe = reaper, probe
+
+    async def server_time(self) -> datetime:
+        return await self._probe.effect("blob clock", self._reaper.server_time)
+
+    async def delete(self, name: str, etag: str) -> Fate:
+        return await self._probe.effect("blob delete", lambda: self._reaper.delete(name, etag))
 
 
 class ProbedRows:
@@ -256,6 +272,7 @@ class Saved:
     rows: MemoryRows
     waiting: list[_Waiting]
     now: datetime
+    modified: dict[str, datetime] = field(default_factory=dict)  # of the blobs, by the storage's clock
 
 
 KEPT = ("wall", "doors", "options")  # of the tenant that runs, whatever it held before
@@ -266,13 +283,14 @@ def save(worlds: Worlds) -> Saved:
     file = io.BytesIO()
     _Pickler(file, worlds.tenant).dump(state)
     waiting = list(worlds.queues.waiting)
-    return Saved(file.getvalue(), dict(worlds.blobs.blobs), _copied_rows(worlds.rows), waiting, worlds.clock._now)
+    return Saved(file.getvalue(), dict(worlds.blobs.blobs), _copied_rows(worlds.rows), waiting, worlds.clock._now,
+                 dict(worlds.blobs.modified))
 
 
 def load(worlds: Worlds, saved: Saved) -> None:
     kept = {name: getattr(worlds.tenant, name) for name in KEPT}
     worlds.tenant.__dict__ = _Unpickler(io.BytesIO(saved.tenant), worlds.tenant).load() | kept
-    worlds.blobs.blobs = dict(saved.blobs)
+    worlds.blobs.blobs, worlds.blobs.modified = dict(saved.blobs), dict(saved.modified)
     worlds.rows = _copied_rows(saved.rows)
     worlds.queues.waiting = list(saved.waiting)
     worlds.queues.poison = []
@@ -335,7 +353,7 @@ async def worlds(
         tokens = {app: Token(running, app) for app in ("backup", "restore")}
         await wire.start()
         stack.push_async_callback(wire.stop)
-        yield Worlds(running, wire, tokens, clock, MemoryBlobs(), MemoryRows(), Queues(clock))
+        yield Worlds(running, wire, tokens, clock, MemoryBlobs(lambda: clock._now), MemoryRows(), Queues(clock))
 
 
 def graph_settings(running: Running) -> GraphSettings:
@@ -363,7 +381,10 @@ def process(
     vault = Vault(ProbedBlobs(worlds.blobs, probe), tenant, **sizes)
     catalog = Catalog(ProbedRows(worlds.rows, probe), vault.read_page)
     queue = ProbedQueue(worlds.queues, probe)
-    return House(tenant, worlds.clock, vault, catalog, queue, graph, KINDS, policy or Policy(), limits or Limits())
+    reaper = ProbedReaper(MemoryReaper(worlds.blobs, lambda: worlds.clock._now), probe)
+    return House(
+        tenant, worlds.clock, vault, catalog, queue, graph, KINDS, policy or Policy(), limits or Limits(), reaper=reaper
+    )
 
 
 async def deliver(worlds: Worlds, house: House, waiting: _Waiting) -> None:
@@ -379,6 +400,8 @@ async def deliver(worlds: Worlds, house: House, waiting: _Waiting) -> None:
                 await items.serve(tickets.read(message.text, tickets.ItemTicket), house)
             case tickets.RESTORE:
                 await restore.serve(tickets.read(message.text, tickets.RestoreTicket), house)
+            case tickets.CARE:
+                await tend.serve(tickets.read(message.text, tickets.CareTicket), house)
 
 
 async def drain(worlds: Worlds, house: House, again: Callable[[], House] | None = None) -> int:

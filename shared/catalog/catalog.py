@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.catalog import columns, keys, lookup, rows
-from shared.catalog.ledger import Ledger
+from shared.catalog.care import CareBook
 from shared.catalog.lookup import Found
 from shared.catalog.nouns import Known
 from shared.errors import Contended, PartMissing
@@ -21,7 +21,7 @@ ENDED = ("gone", rows.MOVED)
 ReadPage = Callable[[str], Awaitable[Page]]
 
 
-class Catalog(Ledger):
+class Catalog(CareBook):
     """One tenant's or many's: every key names its tenant. `read_page` reads a page of the vault, for the rare version
     whose list of chunks is longer than a column."""
 
@@ -66,6 +66,24 @@ class Catalog(Ledger):
             await self._rows.upsert(VERSIONS, made.space)
         if page.versions:
             await self._settle_owed(page)
+        for forgotten in page.header.forgotten:
+            for item_id in forgotten.ids:
+                await self._forget(page.header.feed, item_id, forgotten.seq)
+
+    async def _forget(self, feed: Feed, item_id: str, seq: int) -> None:
+        """Rows of a version that counts no more; its own last, as it tells of the others."""
+        row = await self._rows.get(VERSIONS, keys.of_feed(feed), keys.version(item_id, seq))
+        if row is None:
+            return
+        version = rows.read_version(row, feed)
+        made = rows.version_rows(version, feed, str(row["page"]))
+        if version.state == "kept" and feed.space != feed.id:
+            made.append(rows.moving_row(version, feed))
+        for other in reversed(made):
+            await self._rows.delete(VERSIONS, str(other["PartitionKey"]), str(other["RowKey"]))
+        owed = await self._rows.get("owed", keys.of_owner(feed.owner), keys.owed(feed.kind, feed.id, item_id))
+        if owed is not None and columns.number(owed, "seq") == seq:
+            await self._rows.delete("owed", keys.of_owner(feed.owner), keys.owed(feed.kind, feed.id, item_id))
 
     async def _settle_owed(self, page: Page) -> None:
         """What the page owes is noted, what it settled is struck off, unless a later page said otherwise already."""

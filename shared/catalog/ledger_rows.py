@@ -42,12 +42,12 @@ from shared.ports import Row
 LOST, AUDIT = "lost", "audit"  # partitions: such rows may belong to no tenant that we know
 
 
-def _write_owner(owner: Owner) -> Columns:
+def write_owner(owner: Owner) -> Columns:
     known = {"owner_id": escape(owner.id), "owner_name": label(owner.name), "owner_type": owner.type}
     return told({"tenant": escape(owner.tenant), **known})
 
 
-def _read_owner(row: Row) -> Owner:
+def read_whose(row: Row) -> Owner:
     kind = cast(OwnerType, str(row["owner_type"]))
     return Owner(text(row, "tenant"), kind, text(row, "owner_id"), text(row, "owner_name"))
 
@@ -59,7 +59,7 @@ def owner_row(owner: OwnerRow) -> Columns:
     row: Columns = {
         "PartitionKey": keys.plain(owner.owner.tenant),
         "RowKey": keys.plain(owner.owner.key),
-        **_write_owner(owner.owner),
+        **write_owner(owner.owner),
         **told({"state": label(owner.state), "seen_at": owner.seen_at, "folded": label(owner.owner.name.casefold())}),
     }
     put_json(row, "facts", dict(owner.facts))
@@ -67,14 +67,14 @@ def owner_row(owner: OwnerRow) -> Columns:
 
 
 def read_owner(row: Row) -> OwnerRow:
-    return OwnerRow(_read_owner(row), text(row, "state"), moment(row, "seen_at"), get_json(row, "facts", {}))
+    return OwnerRow(read_whose(row), text(row, "state"), moment(row, "seen_at"), get_json(row, "facts", {}))
 
 
 def lane_row(lane: LaneRow) -> Columns:
     return {
         "PartitionKey": keys.of_owner(lane.lane.owner),
         "RowKey": keys.plain(lane.lane.name),
-        **_write_owner(lane.lane.owner),
+        **write_owner(lane.lane.owner),
         **told(
             {
                 "lane": escape(lane.lane.name),
@@ -93,7 +93,7 @@ def lane_row(lane: LaneRow) -> Columns:
 
 def read_lane(row: Row) -> LaneRow:
     return LaneRow(
-        Lane(_read_owner(row), text(row, "lane")),
+        Lane(read_whose(row), text(row, "lane")),
         cast(LaneState, str(row["state"])),
         text(row, "slot"),
         text(row, "run"),
@@ -113,7 +113,7 @@ def run_rows(run: RunRow) -> list[Columns]:
     """A run three times in one transaction: by its name, and twice by its time, among all and among its owner's."""
     owner, since = run.lane.owner, keys.inverted_time(run.started_at)
     columns: Columns = {
-        **_write_owner(owner),
+        **write_owner(owner),
         "started_at": run.started_at,
         **told(
             {
@@ -138,7 +138,7 @@ def read_run(row: Row) -> RunRow:
     kinds = {kind: read_account(counts) for kind, counts in get_json(row, "kinds", {}).items()}
     return RunRow(
         text(row, "run"),
-        Lane(_read_owner(row), text(row, "lane")),
+        Lane(read_whose(row), text(row, "lane")),
         text(row, "slot"),
         cast(RunState, str(row["state"])),
         moment_of(row, "started_at"),
@@ -163,7 +163,7 @@ def owed_row(owed: Owed, seq: int) -> Columns:
     return {
         "PartitionKey": partition,
         "RowKey": key,
-        **_write_owner(owed.owner),
+        **write_owner(owed.owner),
         "seq": seq,
         "attempts": owed.attempts,
         **told(
@@ -189,7 +189,7 @@ def owed_by(version: Version) -> Owed:
 
 def read_owed(row: Row) -> Owed:
     return Owed(
-        _read_owner(row),
+        read_whose(row),
         text(row, "kind"),
         text(row, "feed_id"),
         text(row, "item_id"),

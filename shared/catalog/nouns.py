@@ -75,6 +75,9 @@ class RunRow:
     problems: tuple[str, ...] = ()
 
 
+DAMAGED_COPY = "damaged copy"
+
+
 @dataclass(frozen=True, slots=True)
 class Owed:
     """An item we could not take: tried again at `next_at`, until it is kept, gone or waived by a person."""
@@ -88,6 +91,11 @@ class Owed:
     attempts: int = 0
     first_at: datetime | None = None
     next_at: datetime | None = None
+
+    @property
+    def damaged(self) -> bool:
+        """The item was kept, but our copy is damaged: its bytes have to be taken anew, though nothing changed."""
+        return self.reason.startswith(DAMAGED_COPY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +165,76 @@ class AuditRow:
     action: str
     subject: str
     result: str
+
+
+# --- care of the vault ------------------------------------------------------------------------------------------------
+
+CareState = Literal["queued", "running", "done", "failed", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class CareRow:
+    """A piece of care (`task`: "verify", "forget" ...) and how far it is. `options`: what was asked for; `progress`:
+    the task's own resume point (opaque JSON); "refused": the task found a reason not to begin or to go on."""
+
+    care: str
+    task: str
+    state: CareState
+    asked_by: str
+    asked_at: datetime
+    options: Mapping[str, str] = field(default_factory=dict)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    touched_at: datetime | None = None
+    hop: int = 0
+    progress: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    etag: str = field(default="", compare=False)
+
+
+What = Literal["missing", "changed", "unreadable", "chain", "row", "forged row", "feed"]
+Mending = Literal["", "owed", "mended", "retaken", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something of the vault or the catalog that is not as it was written.
+
+    `item_id` "" and `seq` 0: of no item that could be named. `blob`: where. `deep`: it took reading the payload to see
+    it. `mending`: "mended": it is whole again; "owed": the item is being taken anew; "retaken": it was, the damaged
+    version is only history; "lost": the version is gone, and the source does not have it as it was.
+    """
+
+    owner: Owner
+    kind: str
+    feed_id: str
+    item_id: str
+    seq: int
+    part: str
+    what: What
+    blob: str
+    text: str
+    name: str = ""
+    deep: bool = False
+    care: str = ""  # the verification that saw it last
+    found_at: datetime | None = None  # first
+    seen_at: datetime | None = None  # last
+    mending: Mending = ""
+
+    @property
+    def key(self) -> str:
+        return "|".join((self.kind, self.feed_id, self.item_id, str(self.seq), self.part, self.what, self.blob))
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing of this owner may be forgotten: a person said so, or a mass change was seen (`pinned`)."""
+
+    owner: Owner
+    by: str
+    at: datetime
+    reason: str
+    pinned: bool = False
+    lifted_at: datetime | None = None
+    lifted_by: str = ""

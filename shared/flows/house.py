@@ -10,7 +10,7 @@ from typing import Literal
 from shared.catalog.catalog import Catalog
 from shared.kinds.kind import Kind
 from shared.model import Lane, Owner, OwnerType
-from shared.ports import Clock, Graph, Queue, Scope
+from shared.ports import Blobs, Clock, Graph, Queue, Reaper, Scope
 from shared.vault.vault import Vault
 
 Identity = Literal["backup", "restore", "target"]
@@ -63,6 +63,8 @@ class House:
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     target_tenant: str = ""  # "" = no second tenant is configured
+    reaper: Reaper | None = None  # None: this app may not delete
+    copy: Blobs | None = None  # the vault's second copy, if there is one
 
     def kinds_for(self, owner_type: OwnerType, lane: str | None = None) -> list[Kind]:
         """The kinds that the policy keeps of owners of this type, in the order of KINDS."""

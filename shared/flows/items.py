@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.catalog.nouns import Known, Owed, RunRow
+from shared.catalog.nouns import DAMAGED_COPY, Known, Owed, RunRow
 from shared.errors import TryLater
 from shared.flows.backup import named
 from shared.flows.house import House, scope
@@ -41,6 +41,8 @@ async def serve(ticket: ItemTicket, house: House) -> None:
         await house.catalog.forgive(owed)  # its tombstone comes with the listing
         return
     known = (await house.catalog.latest(state.feed, [seen.item_id])).get(seen.item_id, Known())
+    if owed.damaged:
+        known = replace(known, kept=None)  # none of its bytes may be used again
     taken = await _taken(walk, kind, state.feed, seen, known)
     if isinstance(taken, Lost | Vanished):
         await _wait_longer(house, owed, taken.reason if isinstance(taken, Lost) else "it was gone when we came")
@@ -63,7 +65,9 @@ async def _commit(
     keeper = Keeper(house, kind, walk, run)
     for _ in range(TRIES_AGAINST_TWINS):
         here = (await house.catalog.latest(state.feed, [seen.item_id])).get(seen.item_id, Known()).here
-        if here is not None and here.state == "kept" and kind.unchanged(seen, here):
+        if owed.damaged and await house.catalog.owed_item(owed.owner, kind.name, owed.feed_id, owed.item_id) is None:
+            return  # a twin took it anew
+        if not owed.damaged and here is not None and here.state == "kept" and kind.unchanged(seen, here):
             await house.catalog.forgive(owed)
             return  # a twin kept it
         sheet = Sheet(state, state.run or run, state.round_from)
@@ -81,6 +85,8 @@ async def _commit(
 async def _wait_longer(house: House, owed: Owed, reason: str) -> None:
     wait_s = min(house.limits.lost_retry_s * 2**owed.attempts, LONGEST_WAIT_S)
     due = house.clock.now() + timedelta(seconds=wait_s)
+    if owed.damaged:
+        reason = f"{DAMAGED_COPY}: {reason}"
     await house.catalog.put_owed(replace(owed, reason=reason, attempts=owed.attempts + 1, next_at=due))
 
 

@@ -45,6 +45,12 @@ def segment(text: str) -> str:
     return "".join(chr(byte) if byte in _KEPT else f"={byte:02X}" for byte in raw)
 
 
+def unsegment(name: str) -> str:
+    """The text behind a name that `segment` made."""
+    raw = re.sub(rb"=([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), name.encode("ascii"))
+    return raw.decode("utf-8", "surrogatepass")
+
+
 def tenant_prefix(tenant: str) -> str:
     return f"{PAGES}{segment(tenant)}/"
 

@@ -101,6 +101,14 @@ def inflate(method: int, raw: bytes, size: int) -> bytes:
     return data
 
 
+def opened(entry: Filed, raw: bytes) -> bytes:
+    """A whole entry's own bytes, held against the check sum that the directory has of it."""
+    data = inflate(entry.method, raw, entry.size)
+    if zlib.crc32(data) != entry.crc:
+        raise ValueError(f"entry {entry.name[:40]!r}: its check sum is another one")
+    return data
+
+
 def write(entries: Sequence[Packed]) -> bytes:
     """The archive: entries one after the other, then the directory. Equal entries make equal bytes."""
     if len(entries) > ENTRIES_LIMIT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 
 from azure.core import MatchConditions
@@ -12,6 +13,7 @@ from azure.storage.blob import ContentSettings
 from azure.storage.blob.aio import ContainerClient
 
 from shared.errors import NotPermitted, PartMissing
+from shared.ports import Stamp
 from shared.storage import Wire, translated
 
 ONE_READ = 64 << 20  # up to here a read is a single request
@@ -100,10 +102,14 @@ class AzureBlobs:
             return None
 
     async def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
+        async for stamp in self.survey(prefix):
+            yield stamp.name, stamp.size
+
+    async def survey(self, prefix: str) -> AsyncIterator[Stamp]:
         try:
             with translated(f"list {prefix}"):
                 async for blob in self._client.list_blobs(name_starts_with=prefix, results_per_page=LISTED_AT_ONCE):
-                    yield str(blob.name), int(blob.size)
+                    yield Stamp(str(blob.name), int(blob.size), blob.last_modified.astimezone(UTC), str(blob.etag))
         except ResourceNotFoundError:  # no container yet: nothing is kept
             return
 

@@ -12,7 +12,21 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args
 
-from shared.model import Account, Chunk, Entry, Feed, Header, Json, Owner, OwnerType, Part, State, Version
+from shared.model import (
+    Account,
+    Chunk,
+    Entry,
+    Feed,
+    Forgotten,
+    Header,
+    Hole,
+    Json,
+    Owner,
+    OwnerType,
+    Part,
+    State,
+    Version,
+)
 from shared.vault import address
 
 FORMAT = 1
@@ -47,7 +61,7 @@ def load(raw: bytes) -> Json:
 
 def header_line(header: Header) -> Json:
     feed = header.feed
-    return {
+    line: Json = {
         "format": FORMAT,
         "tenant": feed.owner.tenant,
         "owner": {"type": feed.owner.type, "id": feed.owner.id, "name": feed.owner.name},
@@ -64,6 +78,11 @@ def header_line(header: Header) -> Json:
         "run": header.run,
         "account": asdict(header.account),
     }
+    if header.forgotten:
+        line["forgotten"] = [[f.seq, list(f.ids)] for f in header.forgotten]
+    if header.holes:
+        line["holes"] = [[hole.first, hole.last, hole.prev, hole.digest] for hole in header.holes]
+    return line
 
 
 def read_header(line: Json) -> Header:
@@ -96,7 +115,24 @@ def read_header(line: Json) -> Header:
         _take(line, "run", str, ""),
         Account(**{name: _take(account, name, int, 0) for name in asdict(Account())}),
         _take(line, "closed", bool, False),
+        tuple(map(_read_forgotten, _take(line, "forgotten", list, []))),
+        tuple(map(_read_hole, _take(line, "holes", list, []))),
     )
+
+
+def _read_forgotten(said: object) -> Forgotten:
+    match said:
+        case [int(seq), [*ids]] if seq > 0 and all(isinstance(id, str) for id in ids):
+            return Forgotten(seq, tuple(map(str, ids)))
+    raise ValueError("forgotten: not a page's number and ids")
+
+
+def _read_hole(said: object) -> Hole:
+    match said:
+        case [int(first), int(last), str(prev), str(digest)] if 0 < first <= last and address.is_digest(digest):
+            if not prev or address.is_digest(prev):
+                return Hole(first, last, prev, digest)
+    raise ValueError("holes: not two numbers and two digests")
 
 
 # --- changes -----------------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def _manifest_of(entries: Sequence[Filed]) -> Filed:
 
 
 def _open(data: bytes, entry: Filed) -> bytes:
-    return archive.inflate(entry.method, data[entry.offset : entry.offset + entry.packed], entry.size)
+    return archive.opened(entry, data[entry.offset : entry.offset + entry.packed])
 
 
 def _part(line: Json, places: Mapping[str, Entry], sizes: Mapping[str, int]) -> Part:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from shared.errors import Damaged, DigestMismatch, FormatUnknown, Misconfigured, PartMissing
 from shared.model import Chunk, Draft, Feed, Json, Page, Part, Version
-from shared.ports import Blobs
+from shared.ports import Blobs, Stamp
 from shared.vault import address, archive, manifest, page
 from shared.vault.pieces import Piecewise
 
@@ -79,15 +79,19 @@ class Vault:
 
     async def outline(self, name: str, size: int | None = None) -> Page:
         """What a page of that name says, without its captures; `size` saves a request when a listing told it."""
+        return replace(await self.glance(name, size), digest="")
+
+    async def glance(self, name: str, size: int | None = None) -> Page:
+        """As `outline`; the digest of a page that is small enough to be read at once is known."""
         if size is None and (size := await self._blobs.size(name)) is None:
             raise PartMissing(f"{name}: there is no such page")
         if size <= WHOLE:
-            return replace(await self.read_page(name), digest="")
+            return await self.read_page(name)
         try:
             entries = archive.directory(await self._tail(name, size), size)
             first = entries[0]
             raw = await self._blobs.read(name, first.offset, first.packed)
-            text = archive.inflate(first.method, raw, first.size)
+            text = archive.opened(first, raw)
         except (ValueError, IndexError) as why:
             raise DigestMismatch(f"{name}: not a readable page: {why}") from why
         if first.name != page.MANIFEST:
@@ -104,6 +108,26 @@ class Vault:
         async for name, size in self._blobs.list(prefix or address.tenant_prefix(self.tenant)):
             if address.read_page_name(name) is not None:
                 yield name, size
+
+    # -- as they lie, for care
+
+    def survey(self, prefix: str) -> AsyncIterator[Stamp]:
+        """All blobs below a prefix, with size, server's time and ETag."""
+        return self._blobs.survey(prefix)
+
+    async def raw(self, name: str) -> bytes:
+        """A page's or chunk's bytes, unchecked. Raises PartMissing."""
+        data = await self._blobs.read(name, 0, page.PAGE_LIMIT + 1)
+        if len(data) > page.PAGE_LIMIT:
+            raise FormatUnknown(f"{name}: larger than anything that was written here")
+        return data
+
+    async def size(self, name: str) -> int | None:
+        return await self._blobs.size(name)
+
+    async def put_back(self, name: str, data: bytes) -> bool:
+        """A blob from a second copy, where the first one is missing. False when one is there."""
+        return await self._blobs.create(name, data)
 
     # -- parts, in
 

@@ -10,8 +10,8 @@ from shared.errors import FormatUnknown
 from shared.model import Owner, OwnerType
 
 VERSION = 1
-PLAN, BACKUP, ITEM, RESTORE = "plan", "backup", "item", "restore"
-QUEUES = (PLAN, BACKUP, ITEM, RESTORE)
+PLAN, BACKUP, ITEM, RESTORE, CARE = "plan", "backup", "item", "restore", "care"
+QUEUES = (PLAN, BACKUP, ITEM, RESTORE, CARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,19 @@ class RestoreTicket:
     hop: int = 0
 
 
-Ticket = PlanTicket | LaneTicket | ItemTicket | RestoreTicket
+@dataclass(frozen=True, slots=True)
+class CareTicket:
+    """Go on with a piece of care (a verification, forgetting ...), whose order and progress the catalog holds."""
+
+    queue: ClassVar[str] = CARE
+    tenant: str
+    care: str
+    hop: int = 0
+
+
+Ticket = PlanTicket | LaneTicket | ItemTicket | RestoreTicket | CareTicket
 _TYPES: dict[str, type[Ticket]] = {t.queue: t for t in get_args(Ticket)}
-T = TypeVar("T", PlanTicket, LaneTicket, ItemTicket, RestoreTicket)
+T = TypeVar("T", PlanTicket, LaneTicket, ItemTicket, RestoreTicket, CareTicket)
 
 
 def write(ticket: Ticket) -> str:
@@ -107,7 +117,7 @@ def _check(ticket: Ticket) -> None:
             fine = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         elif name == "owner_type":
             fine = value in get_args(OwnerType)
-        elif name in ("owner_id", "tenant", "run", "restore", "slot", "lane", "kind"):
+        elif name in ("owner_id", "tenant", "run", "restore", "care", "slot", "lane", "kind"):
             fine = isinstance(value, str) and value != "" and not set(value) & set("/\\#?\x00")
         else:
             fine = isinstance(value, str)

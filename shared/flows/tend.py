@@ -1,0 +1,22 @@
+"""What the care timer starts and the care queue carries on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shared.flows import care, verify
+from shared.flows.care import Work
+from shared.flows.house import House
+from shared.work.tickets import CareTicket
+
+TASKS: Mapping[str, Work] = {verify.TASK: verify.work}
+
+
+async def tick(house: House) -> None:
+    """The daily round. A doubled timer finds what is under way."""
+    await care.wake(house)
+    await verify.start(house, by="schedule")
+
+
+async def serve(ticket: CareTicket, house: House) -> None:
+    await care.serve(ticket, house, TASKS)
