@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.unit.sandbox.tour import see_calendars, see_the_rest
 from tests.unit.sandbox.visitor import FLAGS, IMMUTABLE, Visitor, message, visiting
 
 CONTRACT = os.environ.get("GRAPH_CONTRACT", "")
@@ -146,8 +147,10 @@ async def test_the_same_seed_makes_the_same_tenant() -> None:
 
 @pytest.mark.skipif(not CONTRACT, reason="GRAPH_CONTRACT names no checker of recorded traffic")
 async def test_everything_the_service_answers_fits_the_published_contract(tmp_path: Path) -> None:
-    async with visiting("awkward", traffic=tmp_path) as visitor:
+    async with visiting("awkward", traffic=tmp_path, mailbox_requests=100_000) as visitor:
         await _see_everything(visitor, visitor.id_of("adele"))
+        await see_calendars(visitor, f"/users/{visitor.id_of('adele')}")
+        await see_the_rest(visitor, f"/users/{visitor.id_of('adele')}")
         path = visitor.running.traffic.path
     told = json.loads(await asyncio.to_thread(_output, [sys.executable, CONTRACT, str(path), "--json"]))
     assert told["findings"] == {}
