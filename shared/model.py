@@ -75,7 +75,8 @@ class Seen:
 
     `tag` changes whenever anything we keep changes; `content_tag` only when the item's bytes do (None: unknown).
     `folder` is the id of the item that contains it ("" at the top); `folderish` items can contain others.
-    `size_bytes` is an estimate that decides whether the item gets a ticket of its own.
+    `size_bytes` is an estimate that decides whether the item gets a ticket of its own. `source`: a signed URL of its
+    bytes that the listing handed out; good for minutes, and never kept.
     """
 
     item_id: str
@@ -87,6 +88,7 @@ class Seen:
     folderish: bool = False
     size_bytes: int = 0
     modified_at: str = ""
+    source: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

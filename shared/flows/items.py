@@ -9,9 +9,10 @@ from shared.catalog.nouns import DAMAGED_COPY, Known, Owed, RunRow
 from shared.errors import TryLater
 from shared.flows.backup import named
 from shared.flows.house import House, scope
-from shared.flows.keep import Keeper, Overtaken, catch_up, enter, prior_of, verdict_on
+from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, catch_up, enter, prior_of, verdict_on
 from shared.flows.sheet import Sheet
 from shared.flows.walk import Walk
+from shared.graph.steps import Refused
 from shared.kinds.kind import Kind
 from shared.model import Account, Feed, FeedState, Lane, Lost, Seen, Taken, Vanished
 from shared.work.tickets import ItemTicket
@@ -36,7 +37,12 @@ async def serve(ticket: ItemTicket, house: House) -> None:
     if kind.exclusive_lane:
         await _lane_is_free(house, lane)
     walk = Walk(house, await house.graph("backup"), scope(lane))
-    seen = await walk.play(kind.refresh(state.feed, ticket.item_id))
+    try:
+        seen = await walk.play(kind.refresh(state.feed, ticket.item_id))
+    except (Refused, *NOT_UNDERSTOOD) as why:
+        taken = verdict_on(why)
+        await _wait_longer(house, owed, taken.reason if isinstance(taken, Lost) else "")
+        return
     if seen is None:
         await house.catalog.forgive(owed)  # its tombstone comes with the listing
         return

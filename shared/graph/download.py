@@ -30,7 +30,8 @@ class Download:
     def __init__(self, line: Line, hosts: Hosts, ask: Ask, step: Fetch, scope: Scope) -> None:
         self._line, self._hosts, self._ask, self._step, self._scope = line, hosts, ask, step, scope
         self._patience = line.patience()
-        self._signed = ""  # the URL of the bytes, once we were given one
+        self._signed = self._given(step.url)  # the URL of the bytes, once we were given one
+        self._paid = False  # a download costs its units once, whichever host answers first
         self._renewals = self._hops = 0
         self._offset = self._at = 0  # where we were asked to begin, and how far we are
         self._sum = hashlib.sha256()  # of what was handed on
@@ -65,13 +66,23 @@ class Download:
     def _request(self) -> Ask:
         headers = {"Range": f"bytes={self._at}-"} if self._at else {}
         if not self._signed:
+            self._paid = True
             # a Range belongs on the signed URL, not on the request for it (Graph docs: driveitem-get-content)
             return self._ask if self._step.fresh_url else replace(self._ask, headers={**self._ask.headers, **headers})
         # without Accept a 416 was seen; packed bytes could not be resumed
         headers |= {"Accept": "*/*", "Accept-Encoding": "identity"}
+        units, self._paid = 0 if self._paid else self._ask.units, True
         return Ask(
-            "GET", self._signed, "(signed URL)", headers, authorized=False, json=False, sharepoint=self._ask.sharepoint
-        )
+            "GET", self._signed, "(signed URL)", headers, authorized=False, json=False, units=units,
+            sharepoint=self._ask.sharepoint,
+        )  # fmt: skip
+
+    def _given(self, url: str) -> str:
+        """A URL that came with a listing; one that leads elsewhere is not used, and the path is asked instead."""
+        try:
+            return self._hosts.checked(url) if url else ""
+        except OffList:
+            return ""
 
     async def _opened(self, stream: Stream) -> Next:
         """What the head of the answer means for us."""

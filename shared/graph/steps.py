@@ -45,12 +45,14 @@ class Fetch(Step):
     Small bytes come back in `reply.body` instead (the capture then carries them into the page).
     `fresh_url`: the path answers with a redirect, or with JSON whose `@microsoft.graph.downloadUrl` is to be read from
     the bytes' own pre-authenticated host; asked again when the URL expires in mid-transfer.
+    `url`: such a URL that a listing gave us; it saves asking the path.
     `size` / `quick_xor`: what the service says the bytes are, checked when given; when they disagree twice the reply
     still carries the bytes, with the header `holdfast-mismatch` ("size" or "hash"), and the kind decides.
     `resume_key`: names the content, so that a later attempt resumes after the chunks that are in the vault already.
     """
 
     fresh_url: bool = False
+    url: str = field(default="", repr=False)
     size: int | None = None
     quick_xor: str | None = None
     resume_key: str = ""

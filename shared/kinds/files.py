@@ -248,6 +248,7 @@ def _fetch(feed: Feed, seen: Seen) -> Fetch:
         f"{_item(feed, seen.item_id)}/content",
         units=1,
         fresh_url=True,
+        url=seen.source,
         size=size_of(seen.record),
         quick_xor=quick_xor_of(seen.record) or None,
         resume_key=f"{feed.space}/{seen.item_id}/{seen.content_tag}" if seen.content_tag else "",

@@ -19,8 +19,9 @@ from shared.model import Change, Cursor, Gone, Json, Listing, Seen
 # without `deleted` a deletion looks like a living item (Graph docs: driveitem-delta)
 SELECT = (
     "id,name,size,eTag,cTag,file,folder,package,root,deleted,malware,shared,remoteItem,parentReference,fileSystemInfo,"
-    "createdBy,createdDateTime,lastModifiedBy,lastModifiedDateTime"
+    "createdBy,createdDateTime,lastModifiedBy,lastModifiedDateTime,@microsoft.graph.downloadUrl"
 )
+DOWNLOAD_URL = "@microsoft.graph.downloadUrl"  # pre-authenticated: it saves asking each file for it
 # sharing is told only where it is unique, and a change of sharing alone is told at all (Graph docs: driveitem-delta)
 PREFER = {
     "Prefer": "hierarchicalsharing, deltashowremovedasdeleted, deltatraversepermissiongaps, deltashowsharingchanges"
@@ -87,6 +88,7 @@ def seen_of(entry: Json, asked: Cursor | None = None) -> Seen:
         folderish=folderish,
         size_bytes=size or 0 if is_file else 0,
         modified_at=_text(facet, "lastModifiedDateTime") or _text(record, "lastModifiedDateTime"),
+        source=_text(entry, DOWNLOAD_URL) if is_file else "",
     )
 
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,23 @@ async def test_bytes_come_from_where_graph_points_without_our_token(on: Stage) -
 async def test_the_url_may_come_in_json(on: Stage) -> None:
     on.graph.plays, on.files.plays = [said({"id": "2", "@microsoft.graph.downloadUrl": on.link})], [ranged(BYTES)]
     assert await _all(on, Fetch("GET", "/drives/1/items/2?$select=id", fresh_url=True)) == BYTES
+
+
+async def test_a_url_that_a_listing_gave_saves_asking_for_one(on: Stage) -> None:
+    on.files.plays = [ranged(BYTES)]
+    assert await _all(on, replace(FILE, url=on.link)) == BYTES
+    assert on.graph.seen == [] and "authorization" not in on.files.seen[0].headers
+
+
+async def test_a_listed_url_that_has_expired_is_asked_for_anew(on: Stage) -> None:
+    on.graph.plays, on.files.plays = [led_to(on.link)], [refused(401), ranged(BYTES)]
+    assert await _all(on, replace(FILE, url=on.link)) == BYTES
+
+
+@pytest.mark.parametrize("url", ["https://evil.example/x", "http://127.0.0.1/x", "file:///etc/passwd", "\ud83d"])
+async def test_a_listed_url_that_leads_elsewhere_is_not_used(on: Stage, url: str) -> None:
+    on.graph.plays, on.files.plays = [led_to(on.link)], [ranged(BYTES)]
+    assert await _all(on, replace(FILE, url=url)) == BYTES
 
 
 async def test_an_item_without_a_url_is_refused(on: Stage) -> None:

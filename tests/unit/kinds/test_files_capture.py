@@ -37,6 +37,14 @@ def test_a_file_is_its_record_and_its_bytes():
     assert (fetch.size, fetch.quick_xor, fetch.fresh_url, fetch.units) == (11, quick_xor(HELLO), True, 1)
 
 
+def test_the_address_of_the_bytes_that_came_with_the_listing_is_used_and_never_kept():
+    entry = item() | {"@microsoft.graph.downloadUrl": "https://files.example/signed"}
+    got, (fetch,) = capture(entry, Reply(200, part=BIG))
+    assert fetch.url == "https://files.example/signed" and "signed" not in repr(fetch)
+    assert isinstance(got, Capture) and "signed" not in json.dumps(got.record)
+    assert "signed" not in json.dumps(seen_of(entry).record) and "signed" not in repr(seen_of(entry))
+
+
 def test_a_renamed_file_is_not_downloaded_again():
     prior = version(seen_of(item()), content=BIG)
     got = taken(item(name="renamed.docx", eTag='"{1},3"'), prior=prior)
