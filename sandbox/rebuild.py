@@ -23,7 +23,8 @@ from typing import Any
 from sandbox import azurite
 from sandbox.host.settings import read_local_settings
 from sandbox.process import CannotStart
-from sandbox.stack import LOCAL_SETTINGS, RUN_HOME
+from sandbox.run import is_here
+from sandbox.stack import LOCAL_SETTINGS, RUN_HOME, STORAGE_SETTINGS
 from shared import wiring
 from shared.catalog import catalog, ledger
 from shared.errors import TryLater, Verdict
@@ -70,20 +71,22 @@ def main() -> int:
 def _environment() -> Iterator[Mapping[str, str]]:
     """The settings to use; for the kept run its storage is started when it is not running."""
     environ = {**read_local_settings(LOCAL_SETTINGS), **os.environ}
-    if environ.get("VAULT_STORAGE"):
+    if not is_here(environ.get("VAULT_STORAGE", "")):
         print("rebuilding the catalog of the storage in your settings")
         yield environ
         return
     kept = RUN_HOME / "settings.json"
     if not kept.exists():
-        raise CannotStart("there is nothing to rebuild: no VAULT_STORAGE is set, and `make run` has not run here")
+        raise CannotStart(
+            "there is nothing to rebuild: VAULT_STORAGE names no account, and `make run` has not run here"
+        )
     given: dict[str, str] = json.loads(kept.read_text())
     print(f"rebuilding the catalog of the kept run ({RUN_HOME})")
     with contextlib.ExitStack() as exits:
         if not _answers(given["VAULT_STORAGE"]):
             storage = exits.enter_context(azurite.running(RUN_HOME / "storage"))
-            given |= {"VAULT_STORAGE": storage, "AzureWebJobsStorage": storage}
-        yield {**os.environ, **given}
+            given |= {name: storage for name in STORAGE_SETTINGS if name in given}
+        yield environ | given
 
 
 def _answers(connection_string: str) -> bool:

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -39,12 +40,15 @@ IDLE_WITHIN_S = 1800.0
 STEP_S = 0.1
 NEVER = "0 0 0 29 2 *"  # a schedule that leaves the timer to us
 
+STORAGE_SETTINGS = ("VAULT_STORAGE", "AzureWebJobsStorage")
+
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to start. `tenant`: arguments of the simulated tenant, None for a real one (then `settings` name it)."""
+    """What to start. `tenant`: arguments of the simulated tenant, None for a real one, which environment or
+    local.settings.json name. `stored_here`: the settings that point at our Azurite; none of them: it is not started."""
 
     home: Path
     tenant: tuple[str, ...] | None = ("--seed", "small")
@@ -55,7 +59,8 @@ class Plan:
     storage_ports: Ports | None = None
     host_port: int = 0
     lease_s: int = 600
-    storage: str = ""  # a connection string of a storage account that runs already
+    storage: str = ""  # a connection string of an Azurite that runs already
+    stored_here: tuple[str, ...] = STORAGE_SETTINGS
 
 
 @dataclass(slots=True)
@@ -72,11 +77,12 @@ class Stack:
     # -- settings
 
     def settings(self) -> dict[str, str]:
-        """The product's settings, and only these: what the machine's environment says of others is blanked."""
-        given = {"VAULT_STORAGE": self.storage, "AzureWebJobsStorage": self.storage, "BACKUP_SCHEDULE": NEVER}
+        """The settings that the host is given. On the simulated tenant these are all: what the machine's environment
+        says of others is blanked."""
+        given = dict.fromkeys(self.plan.stored_here, self.storage)
         if self.tenant:
-            given |= _tenant_settings(self.tenant)
-            given = {**{knob.name: "" for knob in KNOBS}, **given}
+            blank = {knob.name: "" for knob in KNOBS}
+            given = blank | {"BACKUP_SCHEDULE": NEVER} | given | _tenant_settings(self.tenant)
         return given | self.plan.settings
 
     def environment(self) -> dict[str, str]:
@@ -144,9 +150,12 @@ class Stack:
             tick()
             time.sleep(STEP_S)
 
-    def idle(self) -> bool:
+    def require_alive(self) -> None:
         if self._host is None or self._host.poll() is not None:
             raise CannotStart(f"the functions host has ended; its log ends:\n{_tail(self.plan.home / 'host.log')}")
+
+    def idle(self) -> bool:
+        self.require_alive()
         return bool(ask("GET", f"{self.host_url}/admin/host/idle")["idle"])
 
     # -- the tenant
@@ -181,7 +190,7 @@ def running(plan: Plan, tell: Tell = print) -> Iterator[Stack]:
     with contextlib.ExitStack() as exits:
         exits.enter_context(_orderly_end())
         direct = plan.storage
-        if not direct:
+        if not direct and plan.stored_here:
             location = None if plan.in_memory else plan.home / "storage"
             direct = exits.enter_context(azurite.running(location, ports=plan.storage_ports, tell=tell))
         tenant = exits.enter_context(_tenant(plan)) if plan.tenant is not None else {}
@@ -268,6 +277,17 @@ def _await_file(path: Path, child: subprocess.Popen[bytes], who: str, log: Path)
     return path.read_text()
 
 
+def require_free(port: int, what: str) -> None:
+    """Told before anything is started."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            why = "stop what uses it (another `make run`?) or choose another one"
+            raise CannotStart(f"port {port}, for {what}, is busy; {why}") from None
+
+
 def _tail(log: Path, lines: int = 12) -> str:
     with contextlib.suppress(OSError):
         return "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])
@@ -281,4 +301,4 @@ def fresh(folder: Path) -> Path:
     return folder
 
 
-__all__ = ["CannotStart", "Plan", "Refused", "Silent", "Stack", "fresh", "get_token", "running"]
+__all__ = ["CannotStart", "Plan", "Refused", "Silent", "Stack", "fresh", "get_token", "require_free", "running"]
