@@ -159,6 +159,9 @@ var packageContainer = 'package'
 var backupQueues = ['plan', 'backup', 'item', 'plan-poison', 'backup-poison', 'item-poison']
 var orderQueue = 'restore'
 var restoreQueues = ['restore', 'restore-poison']
+// Verification, forgetting and drills are ordered like restores; who carries them out has the retention identity.
+var careQueue = 'care'
+var careQueues = ['care', 'care-poison']
 var usesSecrets = !empty(backupSecretName) || !empty(restoreSecretName)
 var restores = !empty(restoreClientId)
 
@@ -241,7 +244,7 @@ module work 'modules/storage.bicep' = {
     location: location
     tags: tags
     sku: vaultSku
-    queues: union(backupQueues, restoreQueues)
+    queues: concat(backupQueues, restoreQueues, careQueues)
     publicNetwork: !privateNetwork
     keyIdentityId: identities.outputs.keysId
     keyVaultUri: keyVault.outputs.uri
@@ -284,7 +287,8 @@ module access 'modules/access.bicep' = {
     insightsName: monitoring.outputs.insightsName
     backupQueues: backupQueues
     restoreQueues: restoreQueues
-    orderQueue: orderQueue
+    careQueues: careQueues
+    orderQueues: [orderQueue, careQueue]
     backupPrincipalId: identities.outputs.backupPrincipalId
     restorePrincipalId: identities.outputs.restorePrincipalId
     retentionPrincipalId: identities.outputs.retentionPrincipalId

@@ -15,8 +15,10 @@ param insightsName string
 param backupQueues array
 @description('Queues of the restore app.')
 param restoreQueues array
-@description('Queue through which restores are ordered.')
-param orderQueue string
+@description('Queues of whoever carries out retention.')
+param careQueues array
+@description('Queues that the backup app, which takes the orders, sends to and does not read.')
+param orderQueues array
 @description('Principal id of the backup identity.')
 param backupPrincipalId string
 @description('Principal id of the restore identity.')
@@ -65,10 +67,14 @@ resource restoreQueue 'Microsoft.Storage/storageAccounts/queueServices/queues@20
   parent: workQueues
   name: queue
 }]
-resource orders 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' existing = {
+resource retentionQueue 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' existing = [for queue in careQueues: {
   parent: workQueues
-  name: orderQueue
-}
+  name: queue
+}]
+resource orders 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' existing = [for queue in orderQueues: {
+  parent: workQueues
+  name: queue
+}]
 resource backupHost 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: backupHostName
 }
@@ -107,7 +113,7 @@ resource catalogRows 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for
   properties: { principalId: principal, principalType: 'ServicePrincipal', roleDefinitionId: catalogRoleId }
 }]
 
-// --- the queues: each app its own; the backup app, which takes the orders, may also send to the restore's
+// --- the queues: each app its own; the backup app, which takes the orders, may also send to the others'
 
 resource backupWorks 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in backupQueues: {
   scope: backupQueue[i]
@@ -121,11 +127,17 @@ resource restoreWorks 'Microsoft.Authorization/roleAssignments@2022-04-01' = [fo
   properties: { principalId: restorePrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueContributor }
 }]
 
-resource backupOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: orders
-  name: guid(work.id, orderQueue, backupPrincipalId, queueSender)
+resource retentionWorks 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in careQueues: {
+  scope: retentionQueue[i]
+  name: guid(work.id, queue, retentionPrincipalId, queueContributor)
+  properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueContributor }
+}]
+
+resource backupOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in orderQueues: {
+  scope: orders[i]
+  name: guid(work.id, queue, backupPrincipalId, queueSender)
   properties: { principalId: backupPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueSender }
-}
+}]
 
 // --- the hosts: each app its own account, as whoever can write there can replace the app's package
 

@@ -1,0 +1,334 @@
+"""What infra/ deploys, read from its source: no key, no over-wide right, and settings that the product knows."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.knobs import BY_NAME
+from shared.telemetry import EVENTS
+from shared.work import tickets
+from tests.unit.infra.bicep import Declared, _declared, members, read, secrets_in, strings, wide_roles, without_comments
+
+ROOT = Path(__file__).parents[3]
+INFRA = ROOT / "infra"
+FILES = sorted(INFRA.rglob("*.bicep"))
+ALL = [each for file in FILES for each in read(file)]
+BLOBS, TABLES = (
+    "Microsoft.Storage/storageAccounts/blobServices/containers/blobs",
+    "Microsoft.Storage/storageAccounts/tableServices/tables",
+)
+
+
+def made(type_: str) -> list[Declared]:
+    found = [each for each in ALL if each.kind == "resource" and each.type == type_ and not each.existing]
+    assert found, f"no {type_}"
+    return found
+
+
+def in_file(name: str) -> list[Declared]:
+    return [each for each in ALL if each.file == name]
+
+
+def variable(file: str, name: str) -> str:
+    [found] = [each for each in in_file(file) if each.kind == "var" and each.name == name]
+    return found.body
+
+
+# --- nothing that opens by itself -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", [*FILES, *sorted(INFRA.rglob("*.json"))], ids=lambda file: str(file.name))
+def test_no_key_and_no_connection_string(file: Path) -> None:
+    assert secrets_in(file.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "value: account.listKeys().keys[0].value",
+        "x: listSecrets(id, '2020')",
+        "AzureWebJobsStorage: 'whatever'",
+        "s: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=${key}'",
+        "u: '${container}?sv=2022&sig=abc'",
+        "k: 'Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFy'",
+        "allowSharedKeyAccess: true",
+        "APPINSIGHTS: insights.properties.InstrumentationKey",
+    ],
+)
+def test_a_planted_key_is_found(planted: str) -> None:
+    assert secrets_in(planted) and not secrets_in(f"// {planted}")
+
+
+def test_storage_takes_entra_tokens_over_tls_only() -> None:
+    for account in made("Microsoft.Storage/storageAccounts"):
+        assert (account.says("allowSharedKeyAccess"), account.says("allowBlobPublicAccess")) == ("false", "false")
+        assert (account.says("minimumTlsVersion"), account.says("supportsHttpsTrafficOnly")) == ("'TLS1_2'", "true")
+        assert account.says("allowCrossTenantReplication") == "false"
+    for container in made("Microsoft.Storage/storageAccounts/blobServices/containers"):
+        assert container.says("publicAccess") == "'None'"
+
+
+def test_the_vault_forgets_nothing() -> None:
+    [blobs] = [each for each in made("Microsoft.Storage/storageAccounts/blobServices") if each.file == "vault.bicep"]
+    assert blobs.says("isVersioningEnabled") == "true" and "enabled: true" in blobs.says("deleteRetentionPolicy")
+    assert blobs.says("allowPermanentDelete") == "false"
+    [container] = [
+        each for each in made("Microsoft.Storage/storageAccounts/blobServices/containers") if each.file == "vault.bicep"
+    ]
+    assert container.says("immutableStorageWithVersioning") == "{ enabled: true }"
+    [policy] = made("Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies")
+    assert "if (immutability == 'unlocked')" in policy.head
+    assert "param immutability string = 'unlocked'" in (INFRA / "main.bicep").read_text()
+
+
+def test_the_key_vault_uses_roles_and_can_not_be_purged() -> None:
+    [vault] = made("Microsoft.KeyVault/vaults")
+    assert (vault.says("enableRbacAuthorization"), vault.says("enablePurgeProtection")) == ("true", "true")
+
+
+def test_the_apps_have_no_passwords_and_the_restore_answers_no_call() -> None:
+    [site] = made("Microsoft.Web/sites")
+    assert (site.says("httpsOnly"), site.says("minTlsVersion"), site.says("ftpsState")) == (
+        "true",
+        "'1.2'",
+        "'Disabled'",
+    )
+    assert "SystemAssigned" not in site.body and "UserAssignedIdentity" in site.body
+    assert site.says("ipSecurityRestrictionsDefaultAction") == "http ? 'Allow' : 'Deny'"
+    policies = made("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
+    assert [each.says("allow") for each in policies] == ["false", "false"]
+    apps = {
+        each.name: each for each in in_file("main.bicep") if each.kind == "module" and each.type == "modules/app.bicep"
+    }
+    assert {name: app.says("http") for name, app in apps.items()} == {"backupApp": "true", "restoreApp": "false"}
+
+
+def test_logs_take_no_key_and_have_a_cap() -> None:
+    [workspace] = made("Microsoft.OperationalInsights/workspaces")
+    [insights] = made("Microsoft.Insights/components")
+    assert workspace.says("disableLocalAuth") == "true" and insights.says("DisableLocalAuth") == "true"
+    assert "dailyQuotaGb" in workspace.says("workspaceCapping") and insights.says("SamplingPercentage")
+
+
+# --- rights -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_role_is_wider_than_its_duty() -> None:
+    assert [problem for file in FILES for problem in wide_roles(read(file))] == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "role"),
+    [
+        ("container", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"),  # owner of blobs, on the vault
+        ("work", "974c5e8b-45b9-4653-ba55-5f855dd0fb88"),  # every queue of the account
+        ("resourceGroup()", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
+        ("vault", "b24988ac-6180-42a0-ab88-20f7382dd24c"),  # Contributor
+    ],
+)
+def test_a_planted_role_is_found(scope: str, role: str) -> None:
+    text = (
+        f"var r = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '{role}')\n"
+        "resource x 'Microsoft.Authorization/roleAssignments@2022-04-01' = {\n"
+        f"  scope: {scope}\n  name: guid('x')\n  properties: {{ principalId: p, roleDefinitionId: r }}\n}}\n"
+    )
+    assert len(wide_roles(list(_declared(text, "x.bicep")))) == 1
+
+
+def test_who_may_do_what() -> None:
+    """The whole list of rights: a new one is a new line here."""
+    given = {
+        (each.says("principalId"), each.says("roleDefinitionId"), each.says("scope"))
+        for each in made("Microsoft.Authorization/roleAssignments")
+    }
+    assert given == {
+        ("backupPrincipalId", "keeperRoleId", "container"),
+        ("restorePrincipalId", "blobReader", "container"),
+        ("retentionPrincipalId", "retentionRoleId", "container"),
+        ("principal", "catalogRoleId", "work"),
+        ("backupPrincipalId", "queueContributor", "backupQueue[i]"),
+        ("restorePrincipalId", "queueContributor", "restoreQueue[i]"),
+        ("retentionPrincipalId", "queueContributor", "retentionQueue[i]"),
+        ("backupPrincipalId", "queueSender", "orders[i]"),
+        ("backupPrincipalId", "hostBlobOwner", "backupHost"),
+        ("backupPrincipalId", "hostTableContributor", "backupHost"),
+        ("restorePrincipalId", "hostBlobOwner", "restoreHost"),
+        ("restorePrincipalId", "hostTableContributor", "restoreHost"),
+        ("principal", "metricsPublisher", "insights"),
+        ("backupPrincipalId", "secretsUser", "backupSecret"),
+        ("restorePrincipalId", "secretsUser", "restoreSecret"),
+        ("officerPrincipalId", "secretsOfficer", "vault"),
+        ("keysPrincipalId", "cryptoUser", "key"),
+    }
+
+
+def test_the_custom_roles_hold_what_they_say() -> None:
+    roles = {each.name: each for each in made("Microsoft.Authorization/roleDefinitions")}
+    rights = {
+        name: {
+            text.replace("${blobs}", BLOBS).replace("${tables}", TABLES) for text in strings(role.says("dataActions"))
+        }
+        for name, role in roles.items()
+    }
+    assert rights["keeper"] == {f"{BLOBS}/read", f"{BLOBS}/add/action"}, "creates, and neither overwrites nor deletes"
+    assert rights["retention"] == {f"{BLOBS}/read", f"{BLOBS}/delete", f"{BLOBS}/deleteBlobVersion/action"}
+    assert all(right.startswith(f"{TABLES}/entities/") for right in rights["catalog"])
+    assert strings(roles["catalog"].says("actions")) == ["${tables}/read", "${tables}/write"], "no table is dropped"
+
+
+def test_each_app_acts_under_one_identity_of_its_own() -> None:
+    apps = [each for each in in_file("main.bicep") if each.type == "modules/app.bicep"]
+    used = {each.says("identityId") for each in apps}
+    assert used == {"identities.outputs.backupId", "identities.outputs.restoreId"}
+    assert {each.says("hostBlobEndpoint") for each in apps} == {
+        "backupHost.outputs.blobEndpoint", "restoreHost.outputs.blobEndpoint",
+    }  # fmt: skip
+    assert "retention" not in "".join(each.body for each in apps)
+
+
+# --- what product and templates must agree about ----------------------------------------------------------------------
+
+# Knobs that the templates do not set, and why.
+NOT_IN_AZURE = {
+    "M365_SCOPE": "follows from the Graph endpoint",
+    "M365_CA_FILE": "for tests",
+    "M365_EXTRA_HOSTS": "for tests and private gateways; through moreSettings",
+    "M365_BACKUP_CERTIFICATE_PATH": "a file: Flex Consumption has none of its own",
+    "M365_BACKUP_CERTIFICATE_PASSWORD": "of that file",
+    "M365_RESTORE_CERTIFICATE_PATH": "a file",
+    "M365_RESTORE_CERTIFICATE_PASSWORD": "of that file",
+    "M365_TARGET_CERTIFICATE_PATH": "a file",
+    "M365_TARGET_CERTIFICATE_PASSWORD": "of that file",
+    "M365_TARGET_CLIENT_SECRET": "federation only; else through moreSettings, as a Key Vault reference",
+    "AzureWebJobsStorage": "a connection string",
+    "AzureWebJobsStorage__accountName": "the endpoints are set instead: blobs and queues lie in different accounts",
+    "PAGE_BYTES": "its default is right; through moreSettings",
+    "PAGE_ITEMS": "as above",
+    "PART_BYTES": "as above",
+    "CHUNK_BYTES": "as above",
+    "ITEM_TICKET_BYTES": "as above",
+    "LANE_BUDGET_S": "as above",
+    "GRAPH_PATIENCE_S": "as above",
+    "EVENTS_PEOPLE": "as above",
+    "API_ISSUERS": "follows from the tenant",
+    "API_JWKS_URL": "follows from the tenant",
+}
+# Settings of the platform that are not ours.
+PLATFORM = {"APPLICATIONINSIGHTS_CONNECTION_STRING", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"}
+
+
+def settings_of(*names: str) -> set[str]:
+    return {
+        setting
+        for file, name in (("main.bicep", "common"), *(("main.bicep", n) for n in names), ("app.bicep", "hostSettings"))
+        for setting in members(variable(file, name))
+    }
+
+
+def test_every_setting_is_known_to_the_product_and_the_other_way_round() -> None:
+    deployed = settings_of("backupSettings", "restoreSettings")
+    assert deployed - PLATFORM - set(BY_NAME) == set(), "the product would refuse these"
+    assert set(BY_NAME) - deployed == set(NOT_IN_AZURE), "a knob is set by the templates or has its reason here"
+
+
+def test_every_required_setting_is_deployed() -> None:
+    needed = {knob.name for knob in BY_NAME.values() if knob.required}
+    assert needed <= settings_of("backupSettings")
+    assert needed - {"M365_BACKUP_CLIENT_ID"} <= settings_of("restoreSettings")
+
+
+def test_neither_app_holds_the_others_credential() -> None:
+    assert not [name for name in settings_of("backupSettings") if name.startswith(("M365_RESTORE_", "M365_TARGET_C"))]
+    assert not [name for name in settings_of("restoreSettings") if name.startswith("M365_BACKUP_")]
+    assert members(variable("main.bicep", "backupSettings"))["HOLDFAST_ROLE"] == "'backup'"
+    assert members(variable("main.bicep", "restoreSettings"))["HOLDFAST_ROLE"] == "'restore'"
+
+
+def test_a_secret_is_only_ever_a_reference_into_the_key_vault() -> None:
+    for settings in ("backupSettings", "restoreSettings"):
+        for name, value in members(variable("main.bicep", settings)).items():
+            if name in BY_NAME and BY_NAME[name].secret:
+                assert "@Microsoft.KeyVault(" in value, name
+
+
+def test_the_queues_are_those_of_the_tickets() -> None:
+    backup, restore, care = (
+        set(strings(variable("main.bicep", f"{name}Queues"))) for name in ("backup", "restore", "care")
+    )
+    needed = {*tickets.QUEUES, *(f"{queue}-poison" for queue in tickets.QUEUES)}
+    assert needed <= backup | restore | care
+    assert restore == {tickets.RESTORE, f"{tickets.RESTORE}-poison"} and not backup & (restore | care)
+    assert strings(variable("main.bicep", "orderQueue")) == [tickets.RESTORE]
+
+
+def test_the_apps_are_those_that_azd_publishes() -> None:
+    services = re.findall(r"^  (\w+):\n    project: \.", (ROOT / "azure.yaml").read_text(), re.MULTILINE)
+    tags = re.findall(r"'azd-service-name': '(\w+)'", (INFRA / "main.bicep").read_text())
+    assert sorted(services) == sorted(tags) == ["backup", "restore"]
+
+
+# --- alerts -----------------------------------------------------------------------------------------------------------
+
+QUERIES = {file.stem: without_comments(file.read_text()) for file in (INFRA / "queries").glob("*.kql")}
+RULES = set(re.findall(r"name: '([\w-]+)', title:", variable("alerts.bicep", "rules")))
+OTHER_ALERTS = {"backlog", "tampering", "credential", "budget"}
+
+
+def test_every_rule_has_its_query_and_is_explained() -> None:
+    assert set(QUERIES) == RULES
+    headings = set(re.findall(r"^### `([\w-]+)`", (ROOT / "docs/alerts.md").read_text(), re.MULTILINE))
+    assert headings == RULES | OTHER_ALERTS
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_a_query_answers_one_number(name: str) -> None:
+    assert re.search(r"(project|summarize) hits = [^\n]+\n$", QUERIES[name])
+
+
+def test_queries_and_workbook_ask_for_what_the_product_tells() -> None:
+    items = json.loads((INFRA / "workbook.json").read_text())["items"]
+    asked = {
+        **QUERIES,
+        **{f"workbook: {i['content']['title']}": i["content"]["query"] for i in items if i["type"] == 3},
+    }
+    told = 0
+    for name, query in asked.items():
+        events = re.findall(r'"holdfast\.(\w+) "', query)
+        facts = {fact for event in events for fact in EVENTS[event]}
+        assert set(re.findall(r"\bf\.(\w+)", query)) <= facts, name
+        told += len(events)
+    assert told > 15
+
+
+# --- form -------------------------------------------------------------------------------------------------------------
+
+
+def test_one_version_of_each_kind_of_resource_and_no_preview() -> None:
+    versions: dict[str, set[str]] = {}
+    for each in ALL:
+        if each.kind == "resource":
+            versions.setdefault(each.type, set()).add(each.version)
+    assert {type_: found for type_, found in versions.items() if len(found) > 1} == {}
+    previews = {type_ for type_, [version] in versions.items() if "preview" in version}
+    assert previews == {"Microsoft.Insights/diagnosticSettings"}, "which has no newer stable version"
+
+
+def test_every_parameter_is_described() -> None:
+    for file in FILES:
+        lines = without_comments(file.read_text()).splitlines()
+        for i, line in enumerate(lines):
+            if line.startswith("param "):
+                before = [above for above in lines[max(0, i - 4) : i] if above.startswith("@")]
+                assert any(above.startswith("@description('") for above in before), f"{file.name}: {line}"
+
+
+def test_azd_sets_only_parameters_that_exist() -> None:
+    given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    there = {each.name for each in in_file("main.bicep") if each.kind == "param"}
+    assert set(given) <= there
+    required = {each.name for each in in_file("main.bicep") if each.kind == "param" and "=" not in each.head}
+    assert required <= set(given)
