@@ -106,6 +106,13 @@ def _contacts(user: dict[str, Any], member: str = "") -> Counter[str]:
     return Counter(str(c.get(member) if member else c) for c in below(user["contacts"]))
 
 
+def binned(parts: list[str]) -> list[str]:
+    """The service takes no second upload to a name while it waits for the rest of one whose process died: then the new
+    file takes the old one's place, and the report says where the older versions are."""
+    told = [part for part in parts if "what it replaced is in the recycle bin" in part]
+    return [part for part in parts if part in told or (told and part.rpartition("/")[2].startswith("versions:"))]
+
+
 INTO_A_FOLDER = Story(
     "everything into another person's folder",
     something_kept,
@@ -119,12 +126,14 @@ IN_PLACE = Story(
     begin=ordering(ADELE, "original", "replace"),
     backs_up=False,
     check=nothing_is_missing_meanwhile,
+    tolerates=lambda parts: parts if set(parts) - set(binned(parts)) else [],
 )
 HANDED_ON = Story(
     "a restore that hands itself on",
     something_kept,
     begin=ordering(BERND, "Restored", "create", "contacts", "files"),
     limits=Limits(lane_budget_s=0.1),
+    hands_on=True,
     backs_up=False,
     check=nothing_else_is_touched,
 )
