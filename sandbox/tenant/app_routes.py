@@ -21,13 +21,14 @@ from sandbox.tenant import (
     todo,
     todo_children,
     todo_files,
+    transfer,
 )
 from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
     directory, mail_folders, messages, attachments, contacts, photos, drives, calendars, events, event_delta,
     event_attachments, mailbox_settings, inbox_rules,
-    categories, profiles, todo, todo_children, todo_files,
+    categories, profiles, todo, todo_children, todo_files, transfer,
 )  # fmt: skip
 
 

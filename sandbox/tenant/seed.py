@@ -23,12 +23,14 @@ from sandbox.tenant.state import App, Options, Tenant, User
 BACKUP_ROLES = frozenset({
     "User.Read.All", "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
     "Sites.Read.All", "Calendars.Read", "Tasks.Read.All",
+    "MailboxFolder.Read.All", "MailboxItem.Read.All", "MailboxItem.Export.All",
 })  # fmt: skip
 RESTORE_ROLES = frozenset({
     "User.Read.All", "Mail.Read", "Mail.ReadWrite", "MailboxSettings.Read", "Contacts.Read", "Contacts.ReadWrite",
     "ProfilePhoto.ReadWrite.All", "Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All",
     "Calendars.Read", "Calendars.ReadWrite", "MailboxSettings.ReadWrite", "Tasks.Read.All", "Tasks.ReadWrite.All",
-    "User.ReadWrite.All",
+    "User.ReadWrite.All", "MailboxFolder.Read.All", "MailboxFolder.ReadWrite.All", "MailboxItem.Read.All",
+    "MailboxItem.ImportExport.All",
 })  # fmt: skip
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sandbox.tenant.settings_state import Configuration
     from sandbox.tenant.throttle import Throttle
     from sandbox.tenant.todo_state import TodoStore
+    from sandbox.tenant.transfer import ImportSession
 
 
 @dataclass(slots=True)
@@ -140,6 +141,7 @@ class Tenant:
         self.drives: dict[str, Drive] = {}
         self.user_drive: dict[str, str | None] = {}
         self.mail_sessions: dict[str, MailSession] = {}
+        self.import_sessions: dict[str, ImportSession] = {}
         self.directory_log = ChangeLog()
         self.outbox: list[dict[str, Any]] = []  # mails and invitations sent: must stay empty
         self.generation = 0  # counts every change of the tenant

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.unit.sandbox.tour import see_calendars, see_the_rest
+from tests.unit.sandbox.tour import see_calendars, see_the_rest, see_transfer
 from tests.unit.sandbox.visitor import FLAGS, IMMUTABLE, Visitor, message, visiting
 
 CONTRACT = os.environ.get("GRAPH_CONTRACT", "")
@@ -151,6 +151,7 @@ async def test_everything_the_service_answers_fits_the_published_contract(tmp_pa
         await _see_everything(visitor, visitor.id_of("adele"))
         await see_calendars(visitor, f"/users/{visitor.id_of('adele')}")
         await see_the_rest(visitor, f"/users/{visitor.id_of('adele')}")
+        await see_transfer(visitor, f"/users/{visitor.id_of('adele')}")
         path = visitor.running.traffic.path
     told = json.loads(await asyncio.to_thread(_output, [sys.executable, CONTRACT, str(path), "--json"]))
     assert told["findings"] == {}

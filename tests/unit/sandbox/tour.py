@@ -83,6 +83,19 @@ async def see_the_rest(visitor: Visitor, base: str) -> None:
     await _write_tasks(visitor, base)
 
 
+async def see_transfer(visitor: Visitor, base: str) -> None:
+    box = (await visitor.get(base + "/settings/exchange"))["primaryMailboxId"]
+    top = f"/admin/exchange/mailboxes/{box}"
+    await visitor.get(f"{top}/folders?$top=100")
+    await visitor.get(f"{top}/folders/inbox/childFolders")
+    await visitor.ask("POST", f"{top}/createImportSession", app="restore")
+    for name in ("inbox", "calendar", "contacts", "tasks"):
+        await visitor.round(f"{top}/folders/{name}/items/delta")
+        items = (await visitor.get(f"{top}/folders/{name}/items?$top=5"))["value"]
+        ids = [i["id"] for i in items if i["size"] < 1_000_000]
+        await visitor.ask("POST", f"{top}/exportItems", json={"itemIds": [*ids, "nix"]})
+
+
 async def _write_tasks(visitor: Visitor, base: str) -> None:
     made = await visitor.post(base + "/todo/lists", {"displayName": "Made"})
     url = f"{base}/todo/lists/{made['id']}/tasks"
