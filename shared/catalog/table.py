@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from azure.core import MatchConditions
 from azure.core.credentials_async import AsyncTokenCredential
@@ -15,10 +16,11 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
+from azure.core.rest import HttpRequest
 from azure.data.tables import EdmType, EntityProperty, TableEntity, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
-from shared.catalog import limits
+from shared.catalog import limits, transaction
 from shared.errors import Contended
 from shared.ports import Row, Value
 from shared.storage import Wire, translated
@@ -142,7 +144,28 @@ async def _put(client: TableClient, group: Sequence[Row]) -> None:
     if len(group) == 1:
         await client.upsert_entity(_write(group[0]), UpdateMode.REPLACE)
     else:
-        await client.submit_transaction([("upsert", _write(row), {"mode": UpdateMode.REPLACE}) for row in group])
+        await _transact(client, group)
+
+
+async def _transact(client: TableClient, group: Sequence[Row]) -> None:
+    """All rows or none, through the SDK's client for its signing and its retries."""
+    account_url, _, query = client.url.partition("?")
+    boundary = uuid4().hex
+    request = HttpRequest(
+        "POST",
+        f"{account_url}/$batch" + (f"?{query}" if query else ""),
+        headers=transaction.headers(boundary) | {"x-ms-version": client.api_version},
+        content=transaction.body(account_url, client.table_name, group, boundary),
+    )
+    # the only way to the client's pipeline; its own transactions go through it in the same way
+    response = await client._client.send_request(request, stream=True)
+    answer = await response.read()
+    status, code = transaction.outcome(response.status_code, answer)
+    if status == 202 and transaction.complete(answer, len(group)):
+        return
+    error = HttpResponseError(message=code or "no complete answer", response=response)
+    error.status_code, error.error_code = status, code  # type: ignore[attr-defined]  # as the SDK's own errors have it
+    raise error
 
 
 def _write(row: Row) -> dict[str, Any]:
