@@ -135,6 +135,8 @@ class Crawl:
                 continue
             starting = False
             if listing.last:
+                name = f"{self.kind.name} {state.feed.name or state.feed.id}"
+                self.problems += [f"{name}: {why}" for why in sorted(keeper.refusals)]
                 return
             links.add(mark(listing.cursor))
         raise Unreachable(f"more than {ROUND_PAGES} pages in one round; tried again on the next run")

@@ -78,7 +78,7 @@ async def _commit(
             return  # a twin kept it
         sheet = Sheet(state, state.run or run, state.round_from)
         enter(sheet, seen, taken, here)
-        if state.run == run:  # that run listed it once and counted it as lost
+        if state.run == run and state.account.lost:  # that run listed it and counted it as lost; a later one did not
             sheet.settled(Account(listed=-1, lost=-1))
         try:
             await keeper.commit(sheet, state.cursor, last=state.last, closed=state.closed)

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from shared.catalog.nouns import Known
-from shared.errors import Contended, NeedsPerson, PartMissing, TryLater
+from shared.errors import Contended, NeedsPerson, NotPermitted, PartMissing, TryLater
 from shared.flows.house import House
 from shared.flows.sheet import Sheet, after
 from shared.flows.walk import Walk, outage
@@ -73,6 +73,7 @@ class Keeper:
     run: str
     alive: Callable[[], Awaitable[None]] | None = None
     round: Round | None = None
+    refusals: set[str] = field(default_factory=set)  # of items that a role is missing for: their run says so
 
     async def keep(self, state: FeedState, listing: Listing, *, starting: bool) -> FeedState:
         """Take what the listing shows and commit it; the state after its cursor. Raises Overtaken, TryLater."""
@@ -143,6 +144,7 @@ class Keeper:
         if late := outage(results):
             await self._save(sheet)  # what is taken already is not taken again
             raise late
+        self.refusals |= {str(result) for result in results if isinstance(result, NotPermitted)}
         for (seen, known), result in zip(group, results, strict=True):
             enter(sheet, seen, verdict_on(result), known.here)
         full = sheet.size_bytes > self.house.limits.page_bytes or sheet.count >= self.house.limits.page_items

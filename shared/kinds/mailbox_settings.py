@@ -1,16 +1,15 @@
-"""Settings of a mailbox: its options, its master categories and its Focused Inbox overrides, an item each."""
+"""Settings of a mailbox: options, automatic replies, master categories and Focused Inbox overrides, an item each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from typing import ClassVar
 
-from shared.errors import CursorExpired
 from shared.graph.steps import Reply, Step, Steps, get
-from shared.kinds import settings_restore
+from shared.kinds import settings_restore, whole
 from shared.kinds.kind import Into, Kind, common
 from shared.kinds.mailbox import digest, listed, prefer, well
-from shared.kinds.settings_restore import CATEGORIES, OPTIONS, OVERRIDES
+from shared.kinds.settings_restore import CATEGORIES, OPTIONS, OVERRIDES, REPLIES, replying
 from shared.model import (
     Capture,
     Cursor,
@@ -29,8 +28,12 @@ from shared.model import (
 )
 
 READ, READ_MAIL = "MailboxSettings.Read", "Mail.Read"
-WHOLE = "read whole"  # the cursor: there is nothing to go on from
-NAMES = {OPTIONS: "Mailbox settings", CATEGORIES: "Master categories", OVERRIDES: "Focused Inbox overrides"}
+NAMES = {
+    OPTIONS: "Mailbox settings",
+    REPLIES: "Automatic replies",
+    CATEGORIES: "Master categories",
+    OVERRIDES: "Focused Inbox overrides",
+}
 
 
 class MailboxSettings(Kind):
@@ -60,18 +63,16 @@ class MailboxSettings(Kind):
         return [Feed(owner, self.name, item, owner.path + path, name=NAMES[item]) for item, path in PATHS.items()]
 
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
-        """No delta: each run reads the one item of the feed. A list that is empty is none."""
-        if cursor is not None:
-            raise CursorExpired(f"{feed.owner.key} {feed.name}: read whole on every run")
-        seen = yield from self.refresh(feed, feed.id)
-        return Listing((seen,) if seen else (), WHOLE, last=True)
+        """One request on every run. What is empty is no item."""
+        return whole.listing(feed, (yield from READINGS[feed.id](feed)), cursor)
 
     def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
         yield from ()
         return Capture(seen.record)
 
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
-        return (yield from READINGS[feed.id](feed))
+        found = yield from READINGS[feed.id](feed)
+        return next((seen for seen in found if seen.item_id == item_id), None)
 
     # -- the way back
 
@@ -87,38 +88,38 @@ class MailboxSettings(Kind):
         return (yield from settings_restore.restore(kept, into, mode))
 
 
-PATHS = {
+PATHS = {  # the one that needs another role comes first
+    OVERRIDES: settings_restore.OVERRIDES_PATH,
     OPTIONS: settings_restore.OPTIONS_PATH,
     CATEGORIES: settings_restore.CATEGORIES_PATH,
-    OVERRIDES: settings_restore.OVERRIDES_PATH,
 }
+Read = Generator[Step, Reply, list[Seen]]
 
 
-def _options(feed: Feed) -> Generator[Step, Reply, Seen | None]:
+def _options(feed: Feed) -> Read:
     reply = yield get(feed.path, headers=prefer(), batchable=False)
     body = well(reply, feed.owner, "mailbox settings", permission=READ).json
-    return _seen(feed, {k: v for k, v in body.items() if not k.startswith("@odata.")})
+    options = {k: v for k, v in body.items() if not k.startswith("@odata.")}
+    replies = options.pop("automaticRepliesSetting", None)
+    found = [_seen(OPTIONS, options)]
+    return [*found, _seen(REPLIES, replies)] if replying(replies) else found
 
 
-def _categories(feed: Feed) -> Generator[Step, Reply, Seen | None]:
+def _categories(feed: Feed) -> Read:
     found = yield from listed(feed.path, feed.owner, "master categories", permission=READ)
     found.sort(key=lambda one: (str(one.get("displayName")).casefold(), str(one.get("id"))))
-    return _seen(feed, {"categories": found}) if found else None
+    return [_seen(CATEGORIES, {"categories": found})] if found else []
 
 
-def _overrides(feed: Feed) -> Generator[Step, Reply, Seen | None]:
+def _overrides(feed: Feed) -> Read:
     found = yield from listed(feed.path, feed.owner, "Focused Inbox overrides", permission=READ_MAIL)
     found.sort(key=lambda one: (settings_restore.address_of(one), str(one.get("id"))))
-    return _seen(feed, {"overrides": found}) if found else None
+    return [_seen(OVERRIDES, {"overrides": found})] if found else []
 
 
-READINGS: dict[str, Callable[[Feed], Steps[Seen | None]]] = {
-    OPTIONS: _options,
-    CATEGORIES: _categories,
-    OVERRIDES: _overrides,
-}
+READINGS: dict[str, Callable[[Feed], Read]] = {OPTIONS: _options, CATEGORIES: _categories, OVERRIDES: _overrides}
 
 
-def _seen(feed: Feed, body: Json) -> Seen:
-    record = common({**body, "id": feed.id}, type=feed.id, name=NAMES[feed.id])
-    return Seen(feed.id, record, digest(body), name=NAMES[feed.id])
+def _seen(item: str, body: Json) -> Seen:
+    record = common({**body, "id": item}, type=item, name=NAMES[item])
+    return Seen(item, record, digest(body), name=NAMES[item])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from shared.errors import CursorExpired, NotPermitted, OwnerMissing
+from shared.errors import NotPermitted, OwnerMissing
 from shared.graph.steps import Reply, Steps, get
-from shared.kinds import profile_restore
+from shared.kinds import profile_restore, whole
 from shared.kinds.kind import Into, Kind, common
 from shared.kinds.mailbox import digest
 from shared.kinds.profile_restore import ABOUT, DIRECTORY, EDITABLE, MANAGER, PHOTO, SAID, SAYABLE, full
@@ -31,7 +31,6 @@ from shared.model import (
 )
 
 READ = "User.Read.All"
-WHOLE = "read whole"  # the cursor: there is nothing to go on from
 NO_PHOTO = "1x1"  # an id instead of a 404 (Graph docs: profilephoto-get)
 # told beside what can be written, so that a person knows whose profile it was
 TOLD = (
@@ -74,12 +73,9 @@ class Profile(Kind):
         return [Feed(owner, self.name, item, owner.path + path, name=NAMES[item]) for item, path in PATHS.items()]
 
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
-        """The directory's delta tells of nobody's skills, photo or manager: each run reads the one item of the feed.
-        What is empty is none."""
-        if cursor is not None:
-            raise CursorExpired(f"{feed.owner.key} {feed.name}: read whole on every run")
+        """The directory's delta tells of nobody's skills, photo or manager. What is empty is no item."""
         seen = yield from self.refresh(feed, feed.id)
-        return Listing((seen,) if seen else (), WHOLE, last=True)
+        return whole.listing(feed, [seen] if seen else [], cursor)
 
     def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
         if feed.id != PHOTO:

@@ -72,12 +72,16 @@ def as_new(record: Json, folders: dict[str, str]) -> tuple[Json, list[str]]:
         elif folder_id:
             losses.append(NO_FOLDER)
             actions["stopProcessingRules"] = True  # a rule has to have an action
-    if any(actions.get(name) for name in SENDING):
-        losses.append(FORWARDS)
-    if record.get("isReadOnly") or record.get("hasError"):
-        losses.append(BROKEN)
     body["actions"] = {k: v for k, v in actions.items() if v not in (None, [], "")}
-    return body, list(dict.fromkeys(losses))
+    return body, list(dict.fromkeys([*losses, *foreseen(record)]))
+
+
+def foreseen(record: Json) -> tuple[str, ...]:
+    """What speaks against switching the rule on, wherever it goes."""
+    actions = record.get("actions") or {}
+    sends = any(actions.get(name) for name in SENDING)
+    broken = record.get("isReadOnly") or record.get("hasError")
+    return (*([FORWARDS] if sends else []), *([BROKEN] if broken else []))
 
 
 def _name_of(mark: str) -> str:

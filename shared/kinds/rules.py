@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.errors import CursorExpired
 from shared.graph.steps import Steps, get, segment
-from shared.kinds import rule_folders, rule_restore
+from shared.kinds import rule_folders, rule_restore, whole
 from shared.kinds.kind import Into, Kind, common
-from shared.kinds.mailbox import digest, link, prefer, vanished, well
+from shared.kinds.mailbox import digest, listed, prefer, vanished, well
 from shared.model import (
     Capture,
     Cursor,
@@ -28,7 +27,6 @@ from shared.model import (
 
 READ = "MailboxSettings.Read"
 RULES = "mailFolders/inbox/messageRules"  # no other folder has rules (Graph docs: list rules)
-LISTED = "list:"  # a cursor of a plain list: the link to go on from, or nothing at its end
 
 
 class Rules(Kind):
@@ -63,13 +61,8 @@ class Rules(Kind):
         return [Feed(owner, self.name, "rules", f"{owner.path}/{RULES}", name="Inbox rules")]
 
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
-        """Rules have no delta: each run lists them in full, and what it does not show is gone."""
-        if cursor == LISTED:
-            raise CursorExpired(f"{feed.owner.key} inbox rules: listed in full on every run")
-        reply = yield get((cursor or feed.path).removeprefix(LISTED), headers=prefer(), batchable=False)
-        body = well(reply, feed.owner, "inbox rules", permission=READ).json
-        url, _ = link(body)
-        return Listing(tuple(_seen(rule) for rule in body["value"]), LISTED + url, last=not url)
+        found = yield from listed(feed.path, feed.owner, "inbox rules", permission=READ)
+        return whole.listing(feed, [_seen(rule) for rule in found], cursor)
 
     def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
         folders = yield from rule_folders.told(feed.owner, seen.record)
@@ -93,6 +86,9 @@ class Rules(Kind):
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
         return (yield from rule_restore.restore(kept, into, mark, mode))
+
+    def foresees(self, kept: Kept) -> tuple[str, ...]:
+        return rule_restore.foreseen(kept.record)
 
 
 def _seen(rule: Json) -> Seen:

@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from shared.errors import Unreachable
 from shared.graph.steps import Reply, Step, Steps, get, patch, post, segment, together
 from shared.kinds.kind import Into
-from shared.kinds.mailbox import clean, digest, listed, prefer, well
+from shared.kinds.mailbox import LOST_CONTROLS, clean, digest, has_controls, listed, prefer, well
 from shared.model import Json, Kept, Mode, Restored
 
 WRITE, WRITE_MAIL = "MailboxSettings.ReadWrite", "Mail.ReadWrite"
-OPTIONS, CATEGORIES, OVERRIDES = "mailboxSettings", "masterCategories", "inferenceOverrides"
+OPTIONS, REPLIES = "mailboxSettings", "automaticReplies"
+CATEGORIES, OVERRIDES = "masterCategories", "inferenceOverrides"
 OPTIONS_PATH = "/mailboxSettings"
 CATEGORIES_PATH = "/outlook/masterCategories"
 OVERRIDES_PATH = "/inferenceClassification/overrides"
+REPLYING = "automaticRepliesSetting"
 WRITABLE = (
     "timeZone", "language", "dateFormat", "timeFormat", "workingHours", "delegateMeetingMessageDeliveryOptions",
-    "automaticRepliesSetting",
 )  # fmt: skip
 AT_ONCE = 40
 
@@ -25,7 +26,9 @@ OFF = "automatic replies are given back with their texts and switched off: nobod
 COLOUR = "the colour of a category that is there stays, unless it is to be replaced"
 CLASS = "an override for a sender that has another one stays, unless it is to be replaced"
 TOLD = (OFF, COLOUR, CLASS)
+AS_IT_WAS = "the settings are as they were"
 STAYS = "a mailbox always has settings: they are changed in mode replace only"
+TEXTS_STAY = "automatic replies with a text stay, unless they are to be replaced"
 NO_FOLDER = "settings lie in no folder: give them back to the original place"
 
 
@@ -37,6 +40,8 @@ def restore(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
             return (yield from _categories(kept.record, into, mode))
         case item if item == OVERRIDES:
             return (yield from _overrides(kept.record, into, mode))
+        case item if item == REPLIES:
+            return (yield from _replies(kept.record, into, mode))
     return (yield from _options(kept.record, into, mode))
 
 
@@ -50,24 +55,48 @@ def address_of(override: Json) -> str:
 def _options(record: Json, into: Into, mode: Mode) -> Steps[Restored]:
     if mode != "replace":
         return Restored("skipped", OPTIONS, note=STAYS)
-    path = into.owner.path + OPTIONS_PATH
-    there = well((yield get(path, headers=prefer())), into.owner, "mailbox settings", permission=WRITE).json
+    there = yield from _now(into)
     wanted = {name: clean(record[name]) for name in WRITABLE if record.get(name) is not None}
-    losses: list[str] = []
-    replies = wanted.get("automaticRepliesSetting")
-    if isinstance(replies, dict) and replies.get("status") != "disabled":
-        wanted["automaticRepliesSetting"] = {**replies, "status": "disabled"}
-        losses.append(OFF)
-    other = {name: value for name, value in wanted.items() if _told(there.get(name)) != _told(value)}
+    other = {name: value for name, value in wanted.items() if not _same(there.get(name), value)}
     if not other:
-        return Restored("skipped", OPTIONS, tuple(losses), "the settings are as they were")
+        return Restored("skipped", OPTIONS, note=AS_IT_WAS)
+    losses: list[str] = []
     for name, value in other.items():  # one by one, so that one that is refused costs itself only
-        losses += _lost(name, (yield patch(path, {name: value}, headers=prefer())), into)
+        losses += _lost(name, (yield patch(into.owner.path + OPTIONS_PATH, {name: value}, headers=prefer())), into)
     return Restored("replaced", OPTIONS, tuple(losses))
 
 
-def _told(value: object) -> str:
-    return digest(clean(value))
+def _replies(record: Json, into: Into, mode: Mode) -> Steps[Restored]:
+    """The texts and times; they are never switched on."""
+    there = (yield from _now(into)).get(REPLYING)
+    if replying(there) and mode != "replace":
+        return Restored("skipped", REPLIES, note=TEXTS_STAY)
+    given = {k: v for k, v in record.items() if not k.startswith(("o365:", "@")) and k != "id"}
+    wanted = {**given, "status": "disabled"}
+    losses = [LOST_CONTROLS] if has_controls(wanted) else []
+    losses += [OFF] if record.get("status") != "disabled" else []
+    if _same(there, wanted):
+        return Restored("skipped", REPLIES, tuple(losses), AS_IT_WAS)
+    reply = yield patch(into.owner.path + OPTIONS_PATH, {REPLYING: clean(wanted)}, headers=prefer())
+    told = (*losses, *_lost("automatic replies", reply, into))
+    return Restored("replaced" if replying(there) else "created", REPLIES, told)
+
+
+def replying(setting: object) -> bool:
+    """Whether there is anything to keep: a text, or that they are switched on."""
+    if not isinstance(setting, dict):
+        return False
+    texts = (setting.get("internalReplyMessage"), setting.get("externalReplyMessage"))
+    return any(texts) or setting.get("status") not in (None, "disabled")
+
+
+def _now(into: Into) -> Steps[Json]:
+    reply = yield get(into.owner.path + OPTIONS_PATH, headers=prefer())
+    return well(reply, into.owner, "mailbox settings", permission=WRITE).json
+
+
+def _same(a: object, b: object) -> bool:
+    return digest(clean(a)) == digest(clean(b))
 
 
 # --- categories and overrides

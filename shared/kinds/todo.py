@@ -48,6 +48,7 @@ class Todo(Kind):
         "lists of one name beside each other come back as one",
         "with whom a list is shared is not kept; a shared list comes back as an own one",
         "the repetition of a task that is completed is kept and not written: it would begin a series anew",
+        "a completed task that tells no day of its completion gets that of the restore",
         "groups of lists, the order of lists and tasks, and My Day are not shown by Graph and not kept",
         "steps, links and attachments that change without their task are noticed by the weekly full listing",
         "open extensions that other applications put on tasks are not kept",
@@ -90,6 +91,9 @@ class Todo(Kind):
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
         return (yield from todo_restore.restore(kept, into, mark, mode))
+
+    def foresees(self, kept: Kept) -> tuple[str, ...]:
+        return tuple(todo_restore.as_new(kept.record)[1])
 
     # -- the way out
 

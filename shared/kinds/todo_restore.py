@@ -16,7 +16,7 @@ from shared.kinds.todo_tasks import APPLICATION, FILES, KEPT_FILES, LINKS, STEPS
 from shared.model import Json, Kept, Mode, Restored
 
 SMALL_BYTES = 3_000_000  # above, an upload session (Graph docs: todo-attachments)
-LARGEST_BYTES = 25_000_000  # of one attachment (same page)
+LARGEST_BYTES = 25 << 20  # of one attachment (same page)
 FRAGMENT_BYTES = 12 * 320 * 1024  # below the 4 MB that one PUT may have (same page)
 WRITABLE = (
     "title", "body", "categories", "importance", "status", "startDateTime", "dueDateTime", "completedDateTime",
@@ -71,6 +71,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
 def as_new(record: Json) -> tuple[Json, list[str]]:
     """The body that creates the task, and what it leaves out."""
     body: Json = {name: record[name] for name in WRITABLE if record.get(name) not in (None, "", [], {})}
+    body["title"] = str(record.get("title") or "")  # one without a title is possible, a request without one is not
     losses = [LOST_CONTROLS] if has_controls(body) else []
     if body.get("status") == "completed":
         if body.pop("recurrence", None):

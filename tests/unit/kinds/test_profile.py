@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from shared.errors import CursorExpired, NotPermitted, OwnerMissing
+from shared.errors import NotPermitted, OwnerMissing
 from shared.graph.steps import Reply, Step
 from shared.kinds.kind import Into
 from shared.kinds.profile import Profile
 from shared.kinds.profile_restore import ABOUT, DIRECTORY, MANAGER, NO_MANAGER, PHOTO, STAYS, SYNCED
-from shared.model import Capture, Feed, Json, Kept, Lost, Mode, Owner, Place, Restored, Seen
+from shared.model import Capture, Feed, Gone, Json, Kept, Lost, Mode, Owner, Place, Restored, Seen
 from tests.play import error, ok, page, play
 from tests.unit.kinds.mail_rig import BO, kept, part, version
 from tests.unit.kinds.test_todo import ADELE
@@ -53,11 +53,17 @@ def test_every_property_is_asked_for_by_name() -> None:
 
 
 @pytest.mark.parametrize("name", [DIRECTORY, ABOUT, PHOTO, MANAGER])
-def test_each_is_read_whole_on_every_run(name: str) -> None:
-    listing, _ = play(Profile().changes(FEEDS[name], None), ok(SAID[name]))
-    assert ([change.item_id for change in listing.changes], listing.last) == ([name], True)
-    with pytest.raises(CursorExpired):
-        play(Profile().changes(FEEDS[name], listing.cursor))
+def test_each_is_read_whole_on_every_run_and_told_when_it_changed(name: str) -> None:
+    first, _ = play(Profile().changes(FEEDS[name], None), ok(SAID[name]))
+    assert ([change.item_id for change in first.changes], first.last) == ([name], True)
+    same, asked = play(Profile().changes(FEEDS[name], first.cursor), ok(SAID[name]))
+    assert (same.changes, same.cursor, len(asked)) == ((), first.cursor, 1)
+
+
+def test_a_manager_who_left_is_gone() -> None:
+    first, _ = play(Profile().changes(FEEDS[MANAGER], None), ok(SAID[MANAGER]))
+    then, _ = play(Profile().changes(FEEDS[MANAGER], first.cursor), error(404, "Request_ResourceNotFound"))
+    assert then.changes == (Gone(MANAGER),)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from shared.graph.steps import Reply, Step
 from shared.kinds.kind import Into
 from shared.kinds.rule_restore import BROKEN, FORWARDS, LEFT_OFF, NO_FOLDER
 from shared.kinds.rules import Rules
-from shared.model import Capture, Json, Mode, Place, Restored, Seen
+from shared.model import Capture, Gone, Json, Mode, Place, Restored, Seen
 from tests.play import error, ok, page, play
 from tests.unit.kinds.mail_rig import BO, kept
 from tests.unit.kinds.test_todo import ADELE, values, wave
@@ -45,15 +45,30 @@ def test_all_rules_are_listed_with_one_request_on_every_run() -> None:
     listing, asked = play(Rules().changes(FEED, None), values(*RULES.values()))
     assert [step.path for step in asked] == ["/users/u1/mailFolders/inbox/messageRules"]
     assert [change.item_id for change in listing.changes] == ["AQr1", "AQr2", "AQr3"]
-    assert listing.last
+    same, asked = play(Rules().changes(FEED, listing.cursor), values(*RULES.values()))
+    assert (same.changes, same.cursor, len(asked)) == ((), listing.cursor, 1)
+
+
+def test_what_the_list_does_not_show_any_more_is_gone() -> None:
+    first, _ = play(Rules().changes(FEED, None), values(RULES["mark"], RULES["clients"]))
+    edited = RULES["clients"] | {"isEnabled": False}
+    then, _ = play(Rules().changes(FEED, first.cursor), values(edited, RULES["forward"]))
+    assert then.changes[0] == Gone("AQr3")
+    assert [change.item_id for change in then.changes[1:]] == ["AQr1", "AQr2"]
+
+
+def test_a_list_too_long_to_remember_is_listed_in_full_on_every_run() -> None:
+    many = [RULES["mark"] | {"id": f"AQ{n:060d}"} for n in range(300)]
+    listing, _ = play(Rules().changes(FEED, None), values(*many))
     with pytest.raises(CursorExpired):
-        play(Rules().changes(FEED, listing.cursor))
+        play(Rules().changes(FEED, listing.cursor), values(*many))
 
 
-def test_a_next_page_goes_on_from_its_link() -> None:
-    first, _ = play(Rules().changes(FEED, None), values(RULES["mark"], nextLink="https://g/next"))
-    second, asked = play(Rules().changes(FEED, first.cursor), values(RULES["forward"]))
-    assert (first.last, asked[0].path, second.last) == (False, "https://g/next", True)
+def test_a_list_is_read_to_its_end() -> None:
+    listing, asked = play(
+        Rules().changes(FEED, None), values(RULES["mark"], nextLink="https://g/next"), values(RULES["forward"])
+    )
+    assert (len(listing.changes), asked[1].path, listing.last) == (2, "https://g/next", True)
 
 
 def test_without_the_role_it_is_told() -> None:

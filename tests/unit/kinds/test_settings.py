@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from shared.errors import CursorExpired, NotPermitted, Unreachable
+from shared.errors import NotPermitted, Unreachable
 from shared.graph.steps import Reply, Step
 from shared.kinds.kind import Into
 from shared.kinds.mailbox_settings import MailboxSettings
-from shared.kinds.settings_restore import CATEGORIES, COLOUR, OFF, OPTIONS, OVERRIDES
+from shared.kinds.settings_restore import CATEGORIES, COLOUR, OFF, OPTIONS, OVERRIDES, REPLIES
 from shared.model import Feed, Json, Kept, Mode, Place, Restored, Seen
 from tests.play import error, ok, page, play
 from tests.unit.kinds.mail_rig import BO, kept
@@ -17,12 +17,20 @@ from tests.unit.kinds.test_todo import ADELE, values, wave
 PAGE = page("settings", "settings")
 FEEDS: dict[str, Feed] = {feed.id: feed for feed in play(MailboxSettings().feeds(ADELE))[0]}
 THERE = Into(BO, "/users/u2")
-SAID = {OPTIONS: ok(PAGE["options"]), CATEGORIES: values(*PAGE["categories"]), OVERRIDES: values(*PAGE["overrides"])}
+SAID = {
+    OPTIONS: ok(PAGE["options"]),
+    REPLIES: ok(PAGE["options"]),
+    CATEGORIES: values(*PAGE["categories"]),
+    OVERRIDES: values(*PAGE["overrides"]),
+}
+
+
+def feed_of(name: str) -> Feed:
+    return FEEDS[OPTIONS if name == REPLIES else name]
 
 
 def item(name: str) -> Kept:
-    listing, _ = play(MailboxSettings().changes(FEEDS[name], None), SAID[name])
-    [seen] = listing.changes
+    seen, _ = play(MailboxSettings().refresh(feed_of(name), name), SAID[name])
     assert isinstance(seen, Seen)
     return kept("settings", seen.record)
 
@@ -36,12 +44,20 @@ def written(asked: list[Step]) -> list[tuple[str, Any]]:
     return [(step.method, step.body) for step in steps if not step.reads]
 
 
-@pytest.mark.parametrize("name", list(SAID))
-def test_each_setting_is_one_item_read_with_one_request_on_every_run(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "items"), [(OPTIONS, [OPTIONS, REPLIES]), (CATEGORIES, [CATEGORIES]), (OVERRIDES, [OVERRIDES])]
+)
+def test_each_feed_is_read_with_one_request_on_every_run(name: str, items: list[str]) -> None:
     listing, asked = play(MailboxSettings().changes(FEEDS[name], None), SAID[name])
-    assert ([change.item_id for change in listing.changes], len(asked), listing.last) == ([name], 1, True)
-    with pytest.raises(CursorExpired):
-        play(MailboxSettings().changes(FEEDS[name], listing.cursor))
+    assert ([change.item_id for change in listing.changes], len(asked), listing.last) == (items, 1, True)
+    same, asked = play(MailboxSettings().changes(FEEDS[name], listing.cursor), SAID[name])
+    assert (same.changes, same.cursor, len(asked)) == ((), listing.cursor, 1)
+
+
+def test_automatic_replies_without_a_text_are_none() -> None:
+    silent = PAGE["options"] | {"automaticRepliesSetting": {"status": "disabled", "internalReplyMessage": ""}}
+    listing, _ = play(MailboxSettings().changes(FEEDS[OPTIONS], None), ok(silent))
+    assert [change.item_id for change in listing.changes] == [OPTIONS]
 
 
 def test_the_order_of_categories_is_no_change() -> None:
@@ -74,25 +90,34 @@ def test_settings_that_are_there_stay_unless_they_are_to_be_replaced(mode: Mode)
 
 
 def test_automatic_replies_come_back_switched_off() -> None:
-    there: Json = PAGE["options"] | {"automaticRepliesSetting": {"status": "alwaysEnabled"}, "timeZone": "UTC"}
-    restored, asked = give(OPTIONS, ok(there), ok({}), ok({}), mode="replace")
-    bodies = [body for _, body in written(asked)]
-    assert bodies[0] == {"timeZone": "W. Europe Standard Time"}
-    replies = bodies[1]["automaticRepliesSetting"]
+    there = {"automaticRepliesSetting": {"status": "alwaysEnabled"}}
+    restored, asked = give(REPLIES, ok(there), ok({}), mode="replace")
+    [(_, body)] = written(asked)
+    replies = body["automaticRepliesSetting"]
     assert (replies["status"], replies["internalReplyMessage"]) == ("disabled", "<p>Urlaub</p>")
-    assert restored == Restored("replaced", OPTIONS, (OFF,))
+    assert restored == Restored("replaced", REPLIES, (OFF,))
+
+
+@pytest.mark.parametrize("mode", ["create", "skip"])
+def test_automatic_replies_that_say_something_stay(mode: Mode) -> None:
+    there = {"automaticRepliesSetting": {"status": "disabled", "externalReplyMessage": "Gone fishing"}}
+    restored, asked = give(REPLIES, ok(there), mode=mode)
+    assert (restored.outcome, written(asked)) == ("skipped", [])
+    restored, asked = give(REPLIES, ok({"automaticRepliesSetting": {"status": "disabled"}}), ok({}), mode=mode)
+    assert (restored.outcome, len(written(asked))) == ("created", 1)
 
 
 def test_what_can_not_be_set_is_never_sent() -> None:
-    _, asked = give(OPTIONS, ok({}), *[ok({})] * 7, mode="replace")
+    restored, asked = give(OPTIONS, ok({}), *[ok({})] * 6, mode="replace")
     names = {name for _, body in written(asked) for name in body}
-    assert not names & {"archiveFolder", "userPurpose", "id"}
+    assert not names & {"archiveFolder", "userPurpose", "id", "automaticRepliesSetting"}
+    assert restored.outcome == "replaced"
 
 
 def test_one_setting_that_is_refused_costs_itself_only() -> None:
     there: Json = PAGE["options"] | {"language": {"locale": "en-US"}, "timeZone": "UTC"}
-    restored, _ = give(OPTIONS, ok(there), ok({}), error(400, "InvalidLocale"), ok({}), mode="replace")
-    assert restored.losses == (OFF, "language: Graph answered 400 InvalidLocale")
+    restored, _ = give(OPTIONS, ok(there), ok({}), error(400, "InvalidLocale"), mode="replace")
+    assert restored.losses == ("language: Graph answered 400 InvalidLocale",)
 
 
 # --- categories and overrides
