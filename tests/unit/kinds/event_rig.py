@@ -117,7 +117,7 @@ class Stage:
 
     def keep(self, seen: Seen, taken: Taken) -> Kept:
         assert isinstance(taken, Capture), taken
-        parts = {}
+        parts: dict[str, Any] = {}
         for name, data in taken.parts.items():
             assert isinstance(data, bytes)
             parts[name] = Part(f"{seen.item_id}/{name}", len(data))
@@ -142,7 +142,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(seed: str = "small") -> AsyncIterator[Stage]:
-    small = {"huge": 1 << 16, "attachment": 1 << 16} if seed == "awkward" else {}
+    small: dict[str, Any] = {"huge": 1 << 16, "attachment": 1 << 16} if seed == "awkward" else {}
     async with worlds(seed, Options(latency_s=0), **small) as there:
         yield Stage(there, process(there))
 
