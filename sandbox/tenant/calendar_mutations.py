@@ -148,6 +148,12 @@ def empty_calendars(tenant: Tenant, user: str) -> Json:
     return {}
 
 
+def make_calendar_heavy(tenant: Tenant, user: str, page: int | None = 0, calendar: str | None = None) -> Json:
+    """events/delta with a larger page than this ends in an empty 503; 0: with every page; null: no more."""
+    calendar_named(store_of(tenant, user), calendar).heavy = page
+    return {}
+
+
 def expire_calendar_tokens(tenant: Tenant, user: str) -> Json:
     for calendar in store_of(tenant, user).calendars.values():
         for log in (calendar.log, *(w.log for w in calendar.windows.values())):
@@ -158,6 +164,7 @@ def expire_calendar_tokens(tenant: Tenant, user: str) -> Json:
 
 _ALL: tuple[Callable[..., Json], ...] = (
     add_event, edit_event, move_event, delete_event, edit_occurrence, cancel_occurrence, attach_to_event, break_event,
-    add_calendar, rename_calendar, delete_calendar, empty_calendars, expire_calendar_tokens,
+    add_calendar, rename_calendar, delete_calendar, empty_calendars, make_calendar_heavy,
+    expire_calendar_tokens,
 )  # fmt: skip
 mutations: dict[str, Callable[..., Json]] = {act.__name__: act for act in _ALL}

@@ -147,6 +147,7 @@ class Calendar:
     color: str = "auto"
     can_edit: bool = True
     removable: bool = True
+    heavy: int | None = None  # events/delta with a larger page than this ends in an empty 503
     source: tuple[str, str] | None = None  # owner and calendar id, of one that somebody else shares
     extended: dict[str, str] = field(default_factory=dict)
     permissions: list[Permission] = field(default_factory=list)
@@ -222,6 +223,7 @@ class CalendarStore:
         event.change_key, event.modified = self.new_change_key(), self.tenant.clock()
         if day and (deviation := event.deviations.get(day)):
             deviation.change_key, deviation.modified = event.change_key, event.modified
+            self.calendars[event.calendar].log.note(f"{event.key}|{day}")
         self.calendars[event.calendar].log.note(event.key)
         self.tenant.touch()
 

@@ -31,8 +31,12 @@ MORE = (
 )  # fmt: skip
 MORE_PROFILE = (
     "city", "country", "state", "streetAddress", "postalCode", "faxNumber", "employeeId", "employeeType",
-    "employeeHireDate", "otherMails", "onPremisesSyncEnabled", "imAddresses",
+    "employeeHireDate", "otherMails", "ageGroup", "consentProvidedForMinor", "employeeOrgData",
+    "onPremisesExtensionAttributes", "onPremisesSyncEnabled", "imAddresses", "legalAgeGroupClassification",
+    "onPremisesDistinguishedName", "onPremisesDomainName", "onPremisesImmutableId", "onPremisesLastSyncDateTime",
+    "onPremisesSamAccountName", "onPremisesUserPrincipalName", "showInAddressList",
 )  # fmt: skip
+ATTRIBUTES = tuple(f"extensionAttribute{n}" for n in range(1, 16))
 # stored elsewhere: read of one user at a time, written apart from the others, in no delta (Graph docs: user)
 IN_SHAREPOINT = (
     "aboutMe", "birthday", "hireDate", "interests", "mySite", "pastProjects", "preferredName", "responsibilities",
@@ -49,7 +53,7 @@ def everything_of(tenant: Tenant, user: User) -> Json:
     out: Json = {
         "id": user.id, "businessPhones": [], "displayName": user.display_name, "givenName": user.given_name,
         "jobTitle": user.job_title, "mail": user.mail, "mobilePhone": None, "officeLocation": user.office,
-        "preferredLanguage": user.language, "surname": user.surname, "userPrincipalName": user.upn,
+        "preferredLanguage": user.language or None, "surname": user.surname, "userPrincipalName": user.upn,
         "accountEnabled": user.enabled, "assignedLicenses": [LICENCE] if licensed and user.purpose == "user" else [],
         "createdDateTime": stamp(user.created_at), "department": user.department, "userType": user.user_type,
         "mailNickname": user.upn.split("@")[0], "proxyAddresses": [f"SMTP:{user.mail}"] if user.mail else [],
@@ -57,6 +61,7 @@ def everything_of(tenant: Tenant, user: User) -> Json:
         "externalUserState": "Accepted" if user.user_type == "Guest" else None,
         **dict.fromkeys((*MORE_PROFILE, *IN_SHAREPOINT)), "otherMails": [], "imAddresses": [],
         "onPremisesSyncEnabled": True if user.synced else None,
+        "onPremisesExtensionAttributes": dict.fromkeys(ATTRIBUTES),
     }  # fmt: skip
     return {**out, **user.profile}
 
@@ -68,7 +73,7 @@ def user_json(call: Call, user: User, view: View) -> Json:
     return {"id": user.id} | {n: None if basic and n not in BASIC else everything[n] for n in names if n != "id"}
 
 
-def _view(call: Call, query: dict[str, str] | None = None) -> View:
+def view_of(call: Call, query: dict[str, str] | None = None) -> View:
     if query is not None:
         call = Call(**{f: getattr(call, f) for f in Call.__dataclass_fields__} | {"query": query})
     view = read_view(call, (*DEFAULT, *MORE, *MORE_PROFILE, *IN_SHAREPOINT))
@@ -80,7 +85,7 @@ def _view(call: Call, query: dict[str, str] | None = None) -> View:
 
 @routes("GET", "/users", *READ, scope=directory_scope, query=("$select", "$top", "$filter", "$count", "$skiptoken"))
 async def list_users(call: Call) -> Answer:
-    tenant, view = call.tenant, _view(call)
+    tenant, view = call.tenant, view_of(call)
     if "$count" in call.query and call.headers.get("ConsistencyLevel", "").lower() != "eventual":
         raise Refusal(400, "Request_UnsupportedQuery", "$count needs the header ConsistencyLevel: eventual.")
     users = list(tenant.users.values())
@@ -104,7 +109,7 @@ async def list_users(call: Call) -> Answer:
 @routes("GET", "/users/delta", *FULL, scope=directory_scope, query=None)
 async def delta_users(call: Call) -> Answer:
     tenant, allowed = call.tenant, frozenset({"$select"})
-    view = _view(call, options_of(call, allowed))
+    view = view_of(call, options_of(call, allowed))
 
     def show(key: str) -> Json | None:
         return user_json(call, tenant.users[key], view)
@@ -125,7 +130,7 @@ async def get_user(call: Call, user: str) -> Answer:
     out = user_json(call, found, view)
     if "manager" in view.expand and (manager := call.tenant.users.get(found.manager or "")):
         out["manager"] = {"@odata.type": "#microsoft.graph.user", **user_json(call, manager, View())}
-    return Answer(200, out)
+    return Answer(200, {"@odata.context": f"{call.base}/v1.0/$metadata#users/$entity", **out})
 
 
 @routes("GET", "/organization", "Organization.Read.All", *FULL, scope=directory_scope, query=("$select",))

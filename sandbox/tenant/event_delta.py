@@ -45,15 +45,25 @@ def _first_round(call: Call) -> bool:
 @on("GET", "/events/delta", *READ, query=None)
 async def delta_events(call: Call, user: str, calendar: str | None = None, group: str | None = None) -> Answer:
     """Entries hold no more than id, type, start and end: each event has to be fetched."""
+    if not call.tenant.options.events_delta:
+        raise Refusal(404, "BadRequest", "Resource not found for the segment 'delta'.")
     store, found = _followed(call, user, calendar, group)
+    hint = call.prefer("odata.maxpagesize") or ""
+    if found.heavy is not None and (int(hint) if hint.isdigit() else call.tenant.options.delta_page) > found.heavy:
+        return Answer(503)
     since = options_of(call, EVENTS_QUERY).get("startDateTime")
     begin, first = read_instant("startDateTime", since) if since else None, _first_round(call)
 
     def show(key: str) -> Json | None:
-        event = store.events[key]
+        event_key, _, day = key.partition("|")
+        event = store.events.get(event_key)
+        if event is None or event.calendar != found.id:
+            return None
+        if day and not (call.tenant.options.event_delta_exceptions and day in event.deviations):
+            return None
         check_readable(event, "list")
         if begin is None or _reaches(event, begin):
-            return stub(call, Instance(event), ("type", "start", "end"))
+            return stub(call, Instance(event, day or None), ("type", "start", "end"))
         return None if first else gone(key)
 
     def gone(key: str) -> Json:
@@ -105,6 +115,8 @@ def _look(store: CalendarStore, calendar: Calendar, window: Window) -> None:
     """Carry what happened in the calendar since the last look over into the window's own log."""
     for at, key, gone in list(calendar.log.after(window.seen)):
         window.seen = at
+        if "|" in key:
+            continue  # a changed occurrence: its series is in the log as well
         event = None if gone else store.events[key]
         inside = instances_of(event, window.begin, window.end) if event else []
         now = {f"{key}|{i.day}" if i.day else key for i in inside}

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope, the_user
-from sandbox.tenant.directory import FULL, IN_SHAREPOINT, MORE_PROFILE, user_json
-from sandbox.tenant.odata import View, context
+from sandbox.tenant.directory import ATTRIBUTES, FULL, IN_SHAREPOINT, MORE_PROFILE, user_json, view_of
+from sandbox.tenant.odata import context
 from sandbox.tenant.state import User, stamp
 
 routes = Routes()
@@ -21,9 +21,12 @@ FIELDS = {
     "department": "department", "officeLocation": "office", "preferredLanguage": "language",
 }  # fmt: skip
 WRITABLE = {
-    *FIELDS, *IN_SHAREPOINT, *(set(MORE_PROFILE) - {"onPremisesSyncEnabled", "imAddresses"}), "businessPhones",
-    "mobilePhone", "companyName", "usageLocation",
+    *FIELDS, *IN_SHAREPOINT, "businessPhones", "mobilePhone", "companyName", "usageLocation", "onPremisesImmutableId",
+    *MORE_PROFILE[: MORE_PROFILE.index("onPremisesSyncEnabled")], "showInAddressList",
 }  # fmt: skip
+# members of a member, or the words it may be
+OBJECTS = {"employeeOrgData": ("division", "costCenter"), "onPremisesExtensionAttributes": ATTRIBUTES}
+WORDS = {"ageGroup": ("Minor", "NotAdult", "Adult"), "consentProvidedForMinor": ("Granted", "Denied", "NotRequired")}
 PRIVILEGED = {"accountEnabled", "userPrincipalName", "mail", "mailNickname", "passwordProfile", "userType"}
 OF_THE_CLOUD = {*IN_SHAREPOINT, "usageLocation"}  # what a synchronised user has of its own
 LISTS = {"businessPhones", "otherMails", "interests", "pastProjects", "responsibilities", "schools", "skills"}
@@ -64,16 +67,32 @@ def _value(name: str, value: Any) -> Any:
         if name == "businessPhones" and len(value) > 1:
             raise _invalid(name)  # one number only (Graph docs: user)
         return value
-    if value is None and name not in ("displayName", "preferredLanguage"):
-        return None
+    if value is None and name != "displayName":
+        return "" if name == "preferredLanguage" else None
+    if name in OBJECTS:
+        return _object(name, value)
+    if name == "showInAddressList" and isinstance(value, bool):
+        return value
     if name in DATES:
-        try:
-            return stamp(dt.datetime.fromisoformat(str(value).replace("Z", "+00:00")))
-        except ValueError as why:
-            raise _invalid(name) from why
+        return _date(name, value)
+    if name in WORDS and value not in WORDS[name]:
+        raise _invalid(name)
     if not isinstance(value, str) or not value or (name == "usageLocation" and not re.fullmatch("[A-Z]{2}", value)):
         raise _invalid(name)
     return value
+
+
+def _object(name: str, value: Any) -> Json:
+    if not isinstance(value, dict) or {k for k in value if "@" not in k} - set(OBJECTS[name]):
+        raise _invalid(name)
+    return {k: value.get(k) for k in OBJECTS[name]}
+
+
+def _date(name: str, value: Any) -> str:
+    try:
+        return stamp(dt.datetime.fromisoformat(str(value).replace("Z", "+00:00")))
+    except ValueError as why:
+        raise _invalid(name) from why
 
 
 def _invalid(name: str) -> Refusal:
@@ -93,7 +112,8 @@ def _note(call: Call, user: User, *, silent: bool = False) -> None:
 @on("GET", "/users/{user}/manager", *FULL, query=("$select",))
 async def get_manager(call: Call, user: str) -> Answer:
     found = _manager(call, the_user(call, user))
-    return Answer(200, {"@odata.context": context(call), **_person(call, found)})
+    shown = user_json(call, found, view_of(call))
+    return Answer(200, {"@odata.context": context(call), "@odata.type": "#microsoft.graph.user", **shown})
 
 
 @on("GET", "/users/{user}/manager/$ref", *FULL)
@@ -108,10 +128,6 @@ def _manager(call: Call, user: User) -> User:
         text = "Resource 'manager' does not exist or one of its queried reference-property objects are not present."
         raise Refusal(404, "Request_ResourceNotFound", text)
     return found
-
-
-def _person(call: Call, user: User) -> Json:
-    return {"@odata.type": "#microsoft.graph.user", **user_json(call, user, View())}
 
 
 @on("PUT", "/users/{user}/manager/$ref", *WRITE)

@@ -42,6 +42,9 @@ class Options:
     mail_rule_2026: bool = False  # sensitive properties of a non-draft are immutable from 31 December 2026
     mail_rule_2026_attachments: bool = False  # the announcement does not say whether attachments count
     delete_goes_to: str = "deleteditems"  # or recoverableitemsdeletions: the docs do not say
+    events_delta: bool = True  # the docs know it of beta alone, v1.0 has been seen to answer
+    event_delta_exceptions: bool = False  # whether a changed occurrence is an entry of its own is not said
+    todo_child_changes_told: bool = False  # whether a task shows for a changed step or link is not said
     message_limit: int = 150 * 1024 * 1024
     licences: int = 500
     latency_s: float = 0.001  # so that requests overlap and concurrency can be seen

@@ -25,6 +25,11 @@ def _writable(call: Call, user: str, list_: str, task: str) -> tuple[TodoStore, 
     return store, found
 
 
+def _touched(store: TodoStore, task: Task) -> None:
+    """Whether the task itself shows as changed is not said; the option decides."""
+    store.changed(task) if store.tenant.options.todo_child_changes_told else store.tenant.touch()
+
+
 def _one(items: list[Json], wanted: str) -> Json:
     for item in items:
         if item["id"] == wanted:
@@ -55,24 +60,25 @@ async def add_step(call: Call, user: str, list_: str, task: str) -> Answer:
         raise Refusal(400, "invalidRequest", f"A task has at most {CHECKLIST_MOST} steps.")
     made = {"id": store.ids.guid(), "createdDateTime": now, "isChecked": False, **read_step(body, now)}
     found.checklist.append(made)
-    call.tenant.touch()
+    _touched(store, found)
     return Answer(201, dict(made))
 
 
 @on("PATCH", STEPS + "/{step}", *WRITE)
 async def change_step(call: Call, user: str, list_: str, task: str, step: str) -> Answer:
-    item = _one(_writable(call, user, list_, task)[1].checklist, step)
+    store, found = _writable(call, user, list_, task)
+    item = _one(found.checklist, step)
     body = call.members({"displayName", "isChecked", "checkedDateTime"})
     item |= read_step(body, stamp(call.tenant.clock()))
-    call.tenant.touch()
+    _touched(store, found)
     return Answer(200, dict(item))
 
 
 @on("DELETE", STEPS + "/{step}", *WRITE)
 async def delete_step(call: Call, user: str, list_: str, task: str, step: str) -> Answer:
-    _, found = _writable(call, user, list_, task)
+    store, found = _writable(call, user, list_, task)
     found.checklist.remove(_one(found.checklist, step))
-    call.tenant.touch()
+    _touched(store, found)
     return Answer(204)
 
 
@@ -94,23 +100,24 @@ async def add_link(call: Call, user: str, list_: str, task: str) -> Answer:
     store, found = _writable(call, user, list_, task)
     made = {"id": store.ids.guid(), **read_link(call.members(LINK))}
     found.links.append(made)
-    call.tenant.touch()
+    _touched(store, found)
     return Answer(201, dict(made))
 
 
 @on("PATCH", LINKS + "/{link}", *WRITE)
 async def change_link(call: Call, user: str, list_: str, task: str, link: str) -> Answer:
-    item = _one(_writable(call, user, list_, task)[1].links, link)
+    store, found = _writable(call, user, list_, task)
+    item = _one(found.links, link)
     item |= read_link(call.members(LINK))
-    call.tenant.touch()
+    _touched(store, found)
     return Answer(200, dict(item))
 
 
 @on("DELETE", LINKS + "/{link}", *WRITE)
 async def delete_link(call: Call, user: str, list_: str, task: str, link: str) -> Answer:
-    _, found = _writable(call, user, list_, task)
+    store, found = _writable(call, user, list_, task)
     found.links.remove(_one(found.links, link))
-    call.tenant.touch()
+    _touched(store, found)
     return Answer(204)
 
 

@@ -122,6 +122,14 @@ def attach_to_task(tenant: Tenant, user: str, task: str, name: str, data: str | 
     return {}
 
 
+def expire_todo_tokens(tenant: Tenant, user: str) -> Json:
+    store = todo_of(tenant, user)
+    for log in (store.list_log, *(one.log for one in store.lists.values())):
+        for owner in log.generations:
+            log.generations[owner] += 1000
+    return {}
+
+
 def empty_todo(tenant: Tenant, user: str) -> Json:
     """The disaster: every task gone, and every list people made."""
     store = todo_of(tenant, user)
@@ -135,6 +143,6 @@ def empty_todo(tenant: Tenant, user: str) -> Json:
 
 _ALL: tuple[Callable[..., Json], ...] = (
     add_task_list, rename_task_list, delete_task_list, add_task, edit_task, complete_task, delete_task, edit_checklist,
-    link_task, attach_to_task, empty_todo,
+    link_task, attach_to_task, expire_todo_tokens, empty_todo,
 )  # fmt: skip
 mutations: dict[str, Callable[..., Json]] = {act.__name__: act for act in _ALL}

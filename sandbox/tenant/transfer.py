@@ -149,7 +149,7 @@ async def delta_items(call: Call, mailbox: str, folder: str) -> Answer:
     view = _view(call, options_of(call, allowed))
 
     def show(key: str) -> Json | None:
-        return _shown(box.item(found.type, key), view)
+        return _shown(box.item(found.type, key), view) if key in box.things(found.type) else None
 
     def gone(key: str) -> Json:
         return {"@removed": {"reason": "deleted"}, "id": _left(box, found, key)}

@@ -287,3 +287,21 @@ async def test_a_dump_shows_a_series_with_what_differs_and_nothing_of_the_server
         assert series["cancelled"] == ["2026-04-06"]
         assert series["exceptions"]["2026-03-16"]["start"]["utc"] == "2026-03-17T10:00:00Z"
         assert "AAMk" not in repr(calendar)
+
+
+async def test_a_heavy_calendar_answers_nothing_unless_the_page_is_small() -> None:
+    async with visiting() as visitor:
+        url = f"/users/{visitor.id_of('adele')}/events/delta"
+        people.make_calendar_heavy(visitor.tenant, ADELE, 10)
+        reply = await visitor.ask("GET", url, prefer="odata.maxpagesize=100")
+        assert (reply.status, reply.body) == (503, b"")
+        assert (await visitor.ask("GET", url, prefer="odata.maxpagesize=10")).status == 200
+
+
+async def test_v1_may_have_no_delta_of_events_and_may_tell_exceptions_apart() -> None:
+    async with visiting(events_delta=False) as visitor:
+        assert (await visitor.ask("GET", f"/users/{visitor.id_of('adele')}/events/delta")).status == 404
+    async with visiting(event_delta_exceptions=True, **EXACT) as visitor:
+        url = f"/users/{visitor.id_of('adele')}/events/delta"
+        kinds = [e["type"] for e in (await visitor.round(url))[0]]
+        assert sorted(kinds) == ["exception", "seriesMaster", *["singleInstance"] * 3]

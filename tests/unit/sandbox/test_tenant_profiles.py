@@ -46,6 +46,7 @@ async def test_a_manager_is_a_reference() -> None:
         body = {"@odata.id": f"https://graph.microsoft.com/v1.0/users/{visitor.id_of('bernd')}"}
         assert (await visitor.ask("PUT", url + "/$ref", app="restore", json=body)).status == 204
         assert (await visitor.get(url))["displayName"] == "Bernd Müller"
+        assert "displayName" not in await visitor.get(url + "?$select=id,mail")
         expanded = await visitor.get(f"/users/{visitor.id_of('chloe')}?$select=id&$expand=manager")
         assert expanded["manager"]["id"] == visitor.id_of("bernd")
 
