@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from shared.errors import CursorExpired, NotPermitted, OwnerMissing, Unreachable
 from shared.graph.steps import Reply, Step, Steps, get, together
-from shared.model import Feed, Json, Owner
+from shared.model import Feed, Json, Kept, Owner
 
 ROOT_FEED = "folders"
 # a named property of our own: clients may define any under a GUID of theirs (Graph docs: extended-properties-overview)
@@ -163,6 +163,14 @@ def strangers(items: Sequence[Json], mark: str) -> list[Json]:
         return any(m == mark or (restore != "" and m.rpartition(".")[0] == restore) for m in marks)
 
     return [item for item in items if not ours(item)]
+
+
+def replaceable(alike: Sequence[Json], kept: Kept, owner: Owner) -> Json | None:
+    """The one of those that may be removed once its replacement is there: the very same item in its own mailbox,
+    elsewhere only one that can't be mistaken. Asked again after a crash, when it may be gone, this names no other."""
+    if kept.version.owner == owner:
+        return next((one for one in alike if one["id"] == kept.version.item_id), None)
+    return alike[0] if len(alike) == 1 else None
 
 
 def marked(body: Json, mark: str) -> Json:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from shared.graph.steps import Reply, Steps, delete, patch, post, segment
 from shared.kinds import rule_folders
 from shared.kinds.kind import Into
-from shared.kinds.mailbox import clean, digest, listed, prefer, well
+from shared.kinds.mailbox import clean, digest, listed, prefer, replaceable, well
 from shared.model import Json, Kept, Mode, Restored
 
 WRITE = "MailboxSettings.ReadWrite"
@@ -38,9 +38,9 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     begun = next((rule for rule in there if rule.get("displayName") == _name_of(mark)), None)
     if not begun and (equal := _equal(there, body)):
         return Restored("skipped", equal["id"], note="the rule is in the mailbox")
-    twin = _twin(there, body, kept) if mode != "create" else None
-    if twin and not begun and mode == "skip":
-        return Restored("skipped", twin["id"], note="a rule of this name is in the mailbox")
+    namesakes = [r for r in there if r.get("displayName") == body["displayName"] and not r.get("isReadOnly")]
+    if namesakes and not begun and mode == "skip":
+        return Restored("skipped", namesakes[0]["id"], note="a rule of this name is in the mailbox")
     rule = begun
     if rule is None:
         reply = yield post(into.path, {**body, "displayName": _name_of(mark), "isEnabled": False}, headers=prefer())
@@ -48,15 +48,15 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
             well(reply, owner, WHAT, permission=WRITE)
             return Restored("failed", note=f"Graph answered {reply.status} {reply.code} to the new rule".strip())
         rule = reply.json
-    on = record.get("isEnabled") is True and not losses
-    last = {"displayName": body["displayName"], "isEnabled": on}
-    losses += _lost((yield patch(f"{into.path}/{segment(rule['id'])}", last, headers=prefer())))
-    if mode == "replace" and twin:
-        gone = yield delete(f"{into.path}/{segment(twin['id'])}")
+    old = replaceable(namesakes, kept, owner) if mode == "replace" else None
+    if old:  # after its replacement is there, and before that gets the name by which it would be taken for finished
+        gone = yield delete(f"{into.path}/{segment(old['id'])}")
         losses += [] if gone.ok or not gone.found else ["the rule it replaces could not be removed"]
+    last = {"displayName": body["displayName"], "isEnabled": record.get("isEnabled") is True and not losses}
+    losses += _lost((yield patch(f"{into.path}/{segment(rule['id'])}", last, headers=prefer())))
     if begun:
         return Restored("completed", rule["id"], tuple(losses))
-    return Restored("replaced" if mode == "replace" and twin else "created", rule["id"], tuple(losses))
+    return Restored("replaced" if old else "created", rule["id"], tuple(losses))
 
 
 def as_new(record: Json, folders: dict[str, str]) -> tuple[Json, list[str]]:
@@ -112,8 +112,3 @@ def _told(value: object) -> object:
         case list():
             return [_told(v) for v in value]
     return value
-
-
-def _twin(there: Sequence[Json], body: Json, kept: Kept) -> Json | None:
-    same = [r for r in there if r.get("displayName") == body["displayName"] and not r.get("isReadOnly")]
-    return min(same, key=lambda r: (r["id"] != kept.version.item_id, r["id"]), default=None)

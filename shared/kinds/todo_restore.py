@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shared.errors import NeedsPerson
 from shared.graph.steps import Reply, Steps, delete, get, odata_string, post, put, read, segment, together
 from shared.kinds.kind import Into
-from shared.kinds.mailbox import LOST_CONTROLS, clean, digest, has_controls, listed, prefer, rest, well
+from shared.kinds.mailbox import LOST_CONTROLS, clean, digest, has_controls, listed, prefer, replaceable, rest, well
 from shared.kinds.todo_lists import WHAT, WRITE, default
 from shared.kinds.todo_tasks import APPLICATION, FILES, KEPT_FILES, LINKS, STEPS, part_name
 from shared.model import Json, Kept, Mode, Restored
@@ -51,21 +51,24 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     same = yield from _of_title(into, str(body.get("title") or ""))
     begun = next((task for task in same if mark in _marks(task)), None)
     there = NOTHING if begun is None else (yield from _there(into, begun))
-    twin = _twin(kept, same, mark) if mode != "create" and not begun else None
-    if twin and (mode == "skip" or (yield from _equal(into, twin, kept.record))):
-        return Restored("skipped", twin["id"], note="the task is in the list")
+    alike = _alike(kept, same, mark)
+    if mode != "create" and not begun:
+        for twin in alike[:1] if mode == "skip" else alike:
+            if mode == "skip" or (yield from _equal(into, twin, kept.record)):
+                return Restored("skipped", twin["id"], note="the task is in the list")
+    old = replaceable(alike, kept, into.owner) if mode == "replace" else None
     task = begun
     if task is None:
         task = yield from _created(into, body, _links(kept.record), mark)
         there = yield from _taken_along(into, task, kept.record)
     path = _path(into, task)
     losses += yield from _complete(path, kept, there)
-    if mode == "replace" and twin:  # created first, removed after: too much is repairable
-        gone = yield delete(_path(into, twin))
+    if old:  # created first, removed after: too much is repairable
+        gone = yield delete(_path(into, old))
         losses += [] if gone.ok or not gone.found else ["the task it replaces could not be removed"]
     if begun:
         return Restored("completed", task["id"], tuple(losses))
-    return Restored("replaced" if mode == "replace" and twin else "created", task["id"], tuple(losses))
+    return Restored("replaced" if old else "created", task["id"], tuple(losses))
 
 
 def as_new(record: Json) -> tuple[Json, list[str]]:
@@ -113,13 +116,13 @@ def _marks(task: Json) -> list[str]:
     return [str(one.get("externalId")) for one in task[LINKS] if one.get("applicationName") == APPLICATION]
 
 
-def _twin(kept: Kept, same: Sequence[Json], mark: str) -> Json | None:
-    """The task that was in the list before this restore: the same title, and done or not alike; of a series that
+def _alike(kept: Kept, same: Sequence[Json], mark: str) -> list[Json]:
+    """The tasks that were in the list before this restore: the same title, and done or not alike; of a series that
     repeats every done one has its own day."""
     ours = mark.rpartition(".")[0]
     before = [t for t in same if not any(ours and m.rpartition(".")[0] == ours for m in _marks(t))]
     alike = [t for t in before if _occasion(t) == _occasion(kept.record) and t["title"] == kept.record.get("title")]
-    return min(alike, key=lambda t: (t["id"] != kept.version.item_id, t["id"]), default=None)
+    return sorted(alike, key=lambda t: (t["id"] != kept.version.item_id, t["id"]))
 
 
 def _occasion(task: Json) -> tuple[bool, str]:

@@ -183,10 +183,17 @@ def test_another_rule_of_that_name_is_left_alone_unless_it_is_to_be_replaced() -
     there = RULES["mark"] | {"id": "AQthere", "actions": {"delete": True}}
     assert give(RULES["mark"], values(there), mode="skip")[0].outcome == "skipped"
     restored, asked = give(
-        RULES["mark"], values(there), ok({"id": "AQnew"}, 201), ok({}), Reply(204), mode="replace"
+        RULES["mark"], values(there), ok({"id": "AQnew"}, 201), Reply(204), ok({}), mode="replace"
     )  # fmt: skip
-    assert [step.method for step in asked if not step.reads] == ["POST", "PATCH", "DELETE"]
+    assert [step.method for step in asked if not step.reads] == ["POST", "DELETE", "PATCH"]
     assert restored == Restored("replaced", "AQnew")
+
+
+def test_of_several_rules_of_that_name_none_is_removed() -> None:
+    there = [RULES["mark"] | {"id": f"AQ{n}", "actions": {"delete": True}} for n in range(2)]
+    restored, asked = give(RULES["mark"], values(*there), ok({"id": "AQnew"}, 201), ok({}), mode="replace")
+    assert [step.method for step in asked if not step.reads] == ["POST", "PATCH"]
+    assert restored.outcome == "created"
 
 
 def test_a_rule_without_an_action_is_told_and_not_made() -> None:

@@ -327,12 +327,28 @@ def test_of_a_series_each_done_day_is_another_task() -> None:
 
 
 def test_replacing_creates_first_and_deletes_after() -> None:
-    there = {"id": "AAthere", "title": "Milch", "status": "notStarted", "importance": "low"}
+    there = {"id": "AAt1", "title": "Milch", "status": "notStarted", "importance": "low"}
     restored, asked = give(
         bare(importance="high"), values(there), wave(NONE), ok({"id": "AAnew"}, 201), Reply(204), mode="replace"
     )
-    assert written(asked) == ["POST /tasks", "DELETE /tasks/AAthere"]
+    assert written(asked) == ["POST /tasks", "DELETE /tasks/AAt1"]
     assert restored == Restored("replaced", "AAnew")
+
+
+def test_what_could_not_be_replaced_by_a_dead_attempt_is_replaced_by_the_next() -> None:
+    there, begun = ({"id": i, "title": "Milch", "status": "notStarted"} for i in ("AAt1", "AAbegun"))
+    restored, asked = give(
+        bare(), values(there, begun), wave(NONE, values(OURS)), NONE, values(OURS), NONE, Reply(204), mode="replace"
+    )
+    assert written(asked) == ["DELETE /tasks/AAt1"]
+    assert restored == Restored("completed", "AAbegun")
+
+
+def test_another_task_of_that_title_is_never_removed() -> None:
+    other = {"id": "AAother", "title": "Milch", "status": "notStarted", "importance": "low"}
+    restored, asked = give(bare(), values(other), wave(NONE), ok({"id": "AAnew"}, 201), mode="replace")
+    assert written(asked) == ["POST /tasks"]
+    assert restored == Restored("created", "AAnew")
 
 
 def test_an_equal_task_is_not_replaced() -> None:
