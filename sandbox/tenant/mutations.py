@@ -262,6 +262,13 @@ def edit_user(tenant: Tenant, user: str, **facts: Any) -> Json:
     return {}
 
 
+def set_user_photo(tenant: Tenant, user: str, photo: str = "") -> Json:
+    """`photo` is base64, "" for none; the directory's delta stays silent."""
+    _user(tenant, user).photo = base64.b64decode(photo) or None
+    tenant.touch()
+    return {}
+
+
 def use_up_units(tenant: Tenant, app: str, units: int) -> Json:
     """SharePoint's budget of this app shrinks as if others had spent it."""
     tenant.throttle.use_up(app, units)
@@ -297,6 +304,7 @@ _ALL: tuple[Callable[..., Json], ...] = (
     add_contact,
     edit_contact,
     set_contact_photo,
+    set_user_photo,
     delete_contact,
     add_user,
     delete_user,

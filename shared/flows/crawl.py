@@ -144,7 +144,10 @@ class Crawl:
     async def _listing(self, feed: Feed, cursor: Cursor | None) -> Listing:
         """One answer of the feed; one that makes no sense to the kind is none, and nothing of it counts."""
         try:
-            return await self.walk.play(self.kind.changes(feed, cursor))
+            listing = await self.walk.play(self.kind.changes(feed, cursor))
+            if not all(isinstance(change.item_id, str) and change.item_id for change in listing.changes):
+                raise TypeError("an id that is none")
+            return listing
         except NOT_UNDERSTOOD as why:
             raise Unreachable(f"the service's listing could not be understood ({type(why).__name__})") from why
 

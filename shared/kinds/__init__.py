@@ -8,9 +8,10 @@ from shared.kinds.files import Files
 from shared.kinds.kind import Kind
 from shared.kinds.mail import Mail
 from shared.kinds.mailbox_settings import MailboxSettings
+from shared.kinds.profile import Profile
 from shared.kinds.rules import Rules
 from shared.kinds.todo import Todo
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Files())
+    kind.name: kind for kind in (Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files())
 }

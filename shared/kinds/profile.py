@@ -132,7 +132,10 @@ def _photo(feed: Feed, reply: Reply) -> Seen | None:
 
 def _manager(feed: Feed, reply: Reply) -> Seen | None:
     """404 is the answer for nobody; of a user that is gone the feed before this one tells."""
-    return _seen(feed, _told(feed, reply)) if reply.found else None
+    if not reply.found:
+        return None
+    body = _told(feed, reply)
+    return _seen(feed, {**body, "o365:GraphId": body.get("id")})
 
 
 READINGS: dict[str, Callable[[Feed, Reply], Seen | None]] = {
@@ -157,5 +160,5 @@ def _told(feed: Feed, reply: Reply) -> Json:
 
 
 def _seen(feed: Feed, body: Json) -> Seen:
-    record = common({**body, "o365:GraphId": body.get("id"), "id": feed.id}, type=feed.id, name=NAMES[feed.id])
+    record = common({**body, "id": feed.id}, type=feed.id, name=NAMES[feed.id])
     return Seen(feed.id, record, digest(body), name=NAMES[feed.id])

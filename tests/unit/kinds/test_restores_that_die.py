@@ -1,4 +1,4 @@
-"""A process dies before or after any write of a restore of tasks, rules, settings: the rerun ends as if it had not."""
+"""A process dies before or after any write of a restore of small kinds: the rerun ends as if it had not."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ TOLD: dict[str, list[dict[str, Any]]] = {
     "rules": [
         {"do": "add_rule", "user": ADELE, "name": "Mark", "actions": {"markAsRead": True}, "sequence": 3},
         {"do": "edit_rule", "user": BERND, "rule": "Projects", "conditions": {"subjectContains": ["other"]}},
+    ],
+    "profile": [
+        {"do": "set_user_photo", "user": ADELE, "photo": "/9j/AAAB"},
+        {"do": "edit_user", "user": BERND, "profile": {"city": "Bonn"}, "manager": "chloe@contoso.example"},
+        {"do": "edit_user", "user": ADELE, "manager": ADELE},
     ],
     "settings": [
         {"do": "recolor_category", "user": BERND, "name": "Kunde Übersee", "color": "preset2"},
