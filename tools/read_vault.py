@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # shared/export/: names and vCards, standard library too
+
 import vault_tree
 
 FORMAT = 1

@@ -9,9 +9,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-import safe_names
-import vcard
-from safe_names import Folder
+from shared.export import names, vcard
+from shared.export.names import Folder
 
 LOST = "(folder unknown)"
 THIS = "(this folder)"
@@ -53,8 +52,8 @@ class Target:
 
     def below(self, path: PurePosixPath, name: str, item_id: str) -> PurePosixPath:
         """A folder of its own below another one; where the path gets too long it goes on near the top."""
-        if len(str(path / name).encode("utf-8", "replace")) > safe_names.PATH_BYTES:
-            path, name = PurePosixPath(*path.parts[:2], DEEP), safe_names.tag(str(path)) + name[:20]
+        if len(str(path / name).encode("utf-8", "replace")) > names.PATH_BYTES:
+            path, name = PurePosixPath(*path.parts[:2], DEEP), names.tag(str(path)) + name[:20]
         made = self.folder(path).take(name, item_id)
         if len(path.parts) > 1:
             for tree in (RECORDS, OLDER):

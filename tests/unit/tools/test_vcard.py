@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools import vcard
+from shared.export import vcard
 
 # a busy machine is no failure
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,7 +2,7 @@
 
 What a file system does not take is written `%XX` (UTF-8), and so is `%`: unquote the name to have it back. A name that
 would differ from a sibling's only in case or composition, or is too long, gets `~` and eight characters made of the
-item's id; index.jsonl has the original.
+item's id; the index beside the files has the original.
 """
 
 from __future__ import annotations
@@ -47,29 +47,31 @@ class Folder:
 
     def reserve(self, made: str) -> None:
         """A name that is used here by what was made elsewhere."""
-        self._taken.add(_folded(made))
+        self._taken.add(folded(made))
 
     def take(self, name: str, item_id: str, ending: str = "") -> str:
         """A name of its own for an item; `ending` is ours (".eml") and stays at its end."""
-        made = safe(name + ending)
-        if len(made.encode("utf-8")) > NAME_BYTES or _folded(made) in self._taken:
-            stem, dot, suffix = (name + ending).rpartition(".")
-            if not stem or len(suffix) > 16:
-                stem, dot, suffix = name + ending, "", ""
-            made = self._distinct(stem, dot + suffix, item_id)
-        self._taken.add(_folded(made))
+        made, n = fitting(name, item_id, ending), 0
+        while folded(made) in self._taken:
+            made, n = tagged(name, item_id, ending, n), n + 1
+        self._taken.add(folded(made))
         return made
 
-    def _distinct(self, stem: str, suffix: str, item_id: str) -> str:
-        n = 0
-        while True:
-            mark = f"~{tag(item_id)}{f'-{n}' if n else ''}"
-            made = (
-                _short(stem, NAME_BYTES - len(safe(suffix).encode("utf-8")) - len(mark)) + mark + safe("x" + suffix)[1:]
-            )
-            if _folded(made) not in self._taken:
-                return made
-            n += 1
+
+def fitting(name: str, item_id: str, ending: str = "") -> str:
+    """The name as it is, made safe; with a tag only where it is too long."""
+    made = safe(name + ending)
+    return made if len(made.encode("utf-8")) <= NAME_BYTES else tagged(name, item_id, ending)
+
+
+def tagged(name: str, item_id: str, ending: str = "", n: int = 0) -> str:
+    """A name that no other item has: told apart by its id, whatever else lies in the folder. An ending that the name
+    brings along stays at its end, too."""
+    stem, dot, suffix = (name + ending).rpartition(".")
+    if not stem or len(suffix) > 16:
+        stem, dot, suffix = name + ending, "", ""
+    mark, tail = f"~{tag(item_id)}{f'-{n}' if n else ''}", safe("x" + dot + suffix)[1:]
+    return _short(stem, NAME_BYTES - len(tail.encode("utf-8")) - len(mark)) + mark + tail
 
 
 def _short(stem: str, room: int) -> str:
@@ -84,5 +86,6 @@ def _quoted(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """What two names share that a file system may take for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

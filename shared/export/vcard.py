@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 LINE_OCTETS = 75  # without the line break (RFC 6350 section 3.2)
 _ADDRESSES = (("homeAddress", "home"), ("businessAddress", "work"), ("otherAddress", ""))
 
 
-def write(record: dict, photo: bytes | None = None) -> bytes:
+def write(record: dict[str, Any], photo: bytes | None = None) -> bytes:
     """The card's bytes. What vCard has no property for stays in the record's JSON."""
     lines = ["BEGIN:VCARD", "VERSION:4.0", *_names(record), *_reaching(record), *_about(record)]
     if photo:
@@ -20,7 +21,7 @@ def write(record: dict, photo: bytes | None = None) -> bytes:
     return b"".join(_fold(line) for line in [*lines, "END:VCARD"])
 
 
-def _names(record: dict) -> Iterator[str]:
+def _names(record: dict[str, Any]) -> Iterator[str]:
     shown = next((s for s in (_said(record, n) for n in ("displayName", "fileAs", "companyName")) if s), "")
     mails = [mail for mail in _list(record, "emailAddresses") if isinstance(mail, dict)]
     yield f"FN:{_text(shown or next((_said(mail, 'address') for mail in mails), '') or 'unnamed')}"  # FN is required
@@ -31,7 +32,7 @@ def _names(record: dict) -> Iterator[str]:
         yield f"NICKNAME:{_text(nick)}"
 
 
-def _reaching(record: dict) -> Iterator[str]:
+def _reaching(record: dict[str, Any]) -> Iterator[str]:
     for mail in _list(record, "emailAddresses"):
         if isinstance(mail, dict) and _said(mail, "address"):
             yield f"EMAIL:{_text(_said(mail, 'address'))}"
@@ -53,7 +54,7 @@ def _reaching(record: dict) -> Iterator[str]:
         yield f"URL:{quote(page, safe=_URI, errors='replace')}"
 
 
-def _about(record: dict) -> Iterator[str]:
+def _about(record: dict[str, Any]) -> Iterator[str]:
     organisation = [_said(record, "companyName"), _said(record, "department")]
     if any(organisation):
         yield "ORG:" + ";".join(map(_text, organisation)).rstrip(";")
@@ -81,12 +82,12 @@ def _about(record: dict) -> Iterator[str]:
 _URI = ":/?#[]@!$&'()*+,;=%-._~"
 
 
-def _said(holder: dict, name: str) -> str:
+def _said(holder: dict[str, Any], name: str) -> str:
     value = holder.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _list(record: dict, name: str) -> list:
+def _list(record: dict[str, Any], name: str) -> list[Any]:
     value = record.get(name)
     return value if isinstance(value, list) else []
 
