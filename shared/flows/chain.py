@@ -65,12 +65,12 @@ def holes_of(links: Iterable[Link], dead: set[int], before: Iterable[Hole]) -> t
     page has to be known, or be named by the page behind it."""
     by_seq = {link.seq: link for link in links}
     pieces = [*before]
+    next_prev = {hole.first: hole.prev for hole in before} | {link.seq: link.prev for link in by_seq.values()}
     for seq in sorted(dead):
         if any(hole.first <= seq <= hole.last for hole in pieces):
             continue
         link = by_seq[seq]
-        digest = link.digest or by_seq[seq + 1].prev
-        pieces.append(Hole(seq, seq, link.prev, digest))
+        pieces.append(Hole(seq, seq, link.prev, link.digest or next_prev[seq + 1]))
     joined: list[Hole] = []
     for piece in sorted(pieces, key=lambda hole: hole.first):
         if joined and joined[-1].last + 1 == piece.first:

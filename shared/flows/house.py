@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from shared.catalog.catalog import Catalog
+from shared.flows.retention import Retention
 from shared.kinds.kind import Kind
 from shared.model import Lane, Owner, OwnerType
 from shared.ports import Blobs, Clock, Graph, Queue, Reaper, Scope
@@ -65,6 +66,7 @@ class House:
     target_tenant: str = ""  # "" = no second tenant is configured
     reaper: Reaper | None = None  # None: this app may not delete
     copy: Blobs | None = None  # the vault's second copy, if there is one
+    retention: Retention = field(default_factory=Retention)
 
     def kinds_for(self, owner_type: OwnerType, lane: str | None = None) -> list[Kind]:
         """The kinds that the policy keeps of owners of this type, in the order of KINDS."""

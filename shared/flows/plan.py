@@ -41,7 +41,7 @@ async def serve(ticket: PlanTicket, house: House) -> None:
             f"the directory of {house.tenant} can't be listed ({why}); grant {owners.READ_PERMISSION} to the backup app"
         ) from None
     for owner, facts in roster.owners:
-        if house.policy.covers(owner):
+        if house.policy.covers(owner) and not await forgotten(house, owner):
             await _meet(house, owner, facts)
             await plan_owner(house, owner, slot=ticket.slot, gap_s=house.limits.plan_gap_s)
     if roster.cursor:
@@ -85,12 +85,14 @@ async def now(house: House, wanted: list[str]) -> list[RunRow]:
 async def find(house: House, name: str) -> Owner:
     """An owner by id or UPN: from the catalog, else from the directory. Raises Misconfigured when there is none."""
     known = await house.catalog.find_owner(house.tenant, name)
+    if known and "forgotten" in known.facts:
+        raise Misconfigured(f"owner {name!r} was forgotten by {known.facts['forgotten']}; nothing of them is kept")
     if known:
         return known.owner
     walk = Walk(house, await house.graph("backup"), Scope(house.tenant, DIRECTORY))
     found = await walk.play(owners.find(house.tenant, name))
-    if found is None:
-        raise Misconfigured(f"owner {name!r}: the directory has no such user")
+    if found is None or await forgotten(house, found):
+        raise Misconfigured(f"owner {name!r}: the directory has no such user, or they were forgotten here")
     await _meet(house, found, {})
     return found
 
@@ -104,6 +106,12 @@ async def _meet(house: House, owner: Owner, facts: dict[str, str]) -> None:
     if row and row.owner.name == owner.name and dict(row.facts) == facts and not _stale(row, current):
         return
     await house.catalog.put_owner(OwnerRow(owner, row.state if row else "ok", current, facts))
+
+
+async def forgotten(house: House, owner: Owner) -> bool:
+    """Whether the owner was forgotten as a person: then nothing of them is kept again."""
+    row = await house.catalog.owner(owner)
+    return row is not None and "forgotten" in row.facts
 
 
 def _stale(row: OwnerRow, current: datetime) -> bool:

@@ -18,6 +18,7 @@ from shared.flows.examine import Finding
 from shared.flows.house import House
 from shared.flows.inspect import Inspection, Scene
 from shared.flows.mend import mend
+from shared.flows.person import forgotten_owners
 from shared.flows.slices import DAYS, Slice
 from shared.model import Feed, FeedState, Owner, OwnerType
 from shared.ports import Stamp
@@ -63,8 +64,9 @@ async def work(care: Care) -> bool:
     said = care.progress()
     point = _Point(**said)
     shelf = await _shelf(care, point)
-    for owner in await _owners(care.house):
-        if owner.key <= point.owner:
+    forgotten = await forgotten_owners(care.house)
+    for owner in await owners_of(care.house):
+        if owner.key <= point.owner or owner in forgotten:
             continue
         if not await _owner(care, owner, point, shelf):
             await _keep_marks(care, shelf)
@@ -85,7 +87,7 @@ async def _save(care: Care, point: _Point, counts: dict[str, int] | None = None)
 # --- who and what -----------------------------------------------------------------------------------------------------
 
 
-async def _owners(house: House) -> list[Owner]:
+async def owners_of(house: House) -> list[Owner]:
     """Everyone whose pages lie in the vault, or whom the catalog claims to hold something of."""
     found: dict[str, Owner] = {}
     seen = ""

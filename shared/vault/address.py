@@ -12,6 +12,9 @@ from shared.model import Feed, Owner
 VAULT = "vault.json"
 PAGES = "pages/"
 PARTS = "parts/"
+CLAIMS = "claims/"
+FORGOTTEN = "forgotten/"
+CERTIFICATES = "certificates/"
 
 _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 _PAGE = re.compile(r"pages/([^/]+)/([^/]+)/([^/]+)/([a-z2-7]{26})/([0-9]{10})\.zip")
@@ -79,6 +82,11 @@ def part_name(digest: str) -> str:
     if not is_digest(digest):
         raise ValueError("a chunk is named by 64 lower-case hexadecimal digits")
     return f"{PARTS}{digest[:2]}/{digest}"
+
+
+def claim_name(digest: str) -> str:
+    """Says that a part which was there already is wanted anew."""
+    return f"{CLAIMS}{digest[:2]}/{digest}"
 
 
 def is_digest(text: object) -> bool:

@@ -134,7 +134,12 @@ class Vault:
     async def put_chunk(self, data: bytes) -> Chunk:
         """Equal bytes are kept once: that the chunk exists is as good as having written it."""
         chunk = Chunk(hashlib.sha256(data).hexdigest(), len(data))
-        await self._blobs.create(address.part_name(chunk.sha256), data)
+        name = address.part_name(chunk.sha256)
+        if not await self._blobs.create(name, data):
+            # it may be one that nothing points at, and be taken away just now: whoever does that looks for a claim
+            await self._blobs.create(address.claim_name(chunk.sha256), b"")
+            if await self._blobs.size(name) is None:
+                await self._blobs.create(name, data)
         return chunk
 
     async def keep(
