@@ -15,7 +15,7 @@ from shared.model import Mode, Owner, Place, Selection
 from tests.rig import Probe, Worlds, drain, load, process, save, worlds
 
 ADELE, BERND = "adele@contoso.example", "bernd@contoso.example"
-LARGE = 4_100_000  # two pieces of an upload session
+LARGE = 5_600_000  # characters of base64: two pieces of an upload session
 TOLD: dict[str, list[dict[str, Any]]] = {
     "tasks": [
         {"do": "attach_to_task", "user": ADELE, "task": "Buy milk", "name": "large.bin", "data": "x" * LARGE},
