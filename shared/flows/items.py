@@ -9,7 +9,7 @@ from shared.catalog.nouns import DAMAGED_COPY, Known, Owed, RunRow
 from shared.errors import TryLater
 from shared.flows.backup import named
 from shared.flows.house import House, scope
-from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, catch_up, enter, prior_of, verdict_on
+from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, catch_up, enter, is_ahead, prior_of, verdict_on
 from shared.flows.sheet import Sheet
 from shared.flows.walk import Walk
 from shared.graph.steps import Refused
@@ -70,12 +70,15 @@ async def _commit(
     """A page like any other, with the feed's cursor carried forward: it covers no more than the page before it did."""
     keeper = Keeper(house, kind, walk, run)
     for _ in range(TRIES_AGAINST_TWINS):
-        here = (await house.catalog.latest(state.feed, [seen.item_id])).get(seen.item_id, Known()).here
+        known = (await house.catalog.latest(state.feed, [seen.item_id])).get(seen.item_id, Known())
+        here = known.here
         if owed.damaged and await house.catalog.owed_item(owed.owner, kind.name, owed.feed_id, owed.item_id) is None:
             return  # a twin took it anew
         if not owed.damaged and here is not None and here.state == "kept" and kind.unchanged(seen, here):
             await house.catalog.forgive(owed)
             return  # a twin kept it
+        if is_ahead(known, state):
+            state = await catch_up(house, state)
         sheet = Sheet(state, state.run or run, state.round_from)
         enter(sheet, seen, taken, here)
         if state.run == run and state.account.lost:  # that run listed it and counted it as lost; a later one did not

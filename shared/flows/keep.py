@@ -106,6 +106,10 @@ class Keeper:
                 fresh.append(change)
         unknown = [c.item_id for c in fresh if not (full and full.first_crawl and mark(c.item_id) not in full.tags)]
         known = await self.house.catalog.latest(state.feed, unknown) if unknown else {}
+        if any(is_ahead(found, state) for found in known.values()):
+            reached = await catch_up(self.house, state)
+            if reached.seq > state.seq:
+                raise Overtaken(reached)
         return [
             (change, found)
             for change in fresh
@@ -265,6 +269,13 @@ def prior_of(seen: Seen, known: Known) -> Version | None:
     """The version whose bytes the item still has, if its content mark says so."""
     kept = known.kept
     return kept if kept and seen.content_tag is not None and kept.content_tag == seen.content_tag else None
+
+
+def is_ahead(known: Known, state: FeedState) -> bool:
+    """Whether a twin kept the item in a page behind `state`. Ours would have that page's number: it must not point into
+    another one of its own name."""
+    mine = (v for v in (known.here, known.kept) if v is not None and v.feed_id == state.feed.id)
+    return any(version.seq > state.seq for version in mine)
 
 
 def last_of_each(changes: Sequence[Change]) -> list[Change]:
