@@ -71,9 +71,9 @@ class CountedRows:
         found: Row | None = await self._it.get(table, partition, row)
         return found
 
-    async def insert(self, table: str, row: Row) -> bool:
+    async def insert(self, table: str, row: Row) -> str:
         self._spent.requests[f"table insert {table}"] += 1
-        return bool(await self._it.insert(table, row))
+        return str(await self._it.insert(table, row))
 
     async def replace(self, table: str, row: Row, etag: str) -> str:
         self._spent.requests[f"table replace {table}"] += 1

@@ -21,7 +21,7 @@ from sandbox.tenant.seed_mail import seed_everyday_mail
 from sandbox.tenant.state import Options, Tenant, User
 from shared.catalog.nouns import RunRow
 from shared.flows import plan, restore
-from shared.flows.house import House, Policy
+from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
 from shared.model import Owner, Place, Selection
 from tests.rig import Worlds, drain, process, worlds
@@ -98,7 +98,7 @@ class _Stage:
         self._rows, self._blobs, self._queues = there.rows, there.blobs, there.queues
 
     def _house(self) -> House:
-        return process(self._there, policy=Policy(kinds=(self._kind,)))
+        return process(self._there, limits=Limits(), policy=Policy(kinds=(self._kind,)))
 
     async def back_up(self) -> tuple[str, int]:
         self._there.clock.advance(3600)

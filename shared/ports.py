@@ -103,8 +103,8 @@ class Rows(Protocol):
 
     async def get(self, table: str, partition: str, row: str) -> Row | None: ...
 
-    async def insert(self, table: str, row: Row) -> bool:
-        """False when the row exists."""
+    async def insert(self, table: str, row: Row) -> str:
+        """The new ETag, "" when the row exists."""
 
     async def replace(self, table: str, row: Row, etag: str) -> str:
         """The new ETag. Raises Contended when the row changed since `etag` was read."""

@@ -38,6 +38,7 @@ from tests.near_wire import NearWire, near_tenant
 
 T = TypeVar("T")
 MAX_DEQUEUE = 5
+ONE_BY_ONE = Limits(gathered_items=1)  # every answer of a listing is a step of its own: more places to die at
 
 
 class VirtualClock:
@@ -137,7 +138,7 @@ class ProbedRows:
     async def get(self, table: str, partition: str, row: str) -> Row | None:
         return await self._probe.effect(f"row get {table}", lambda: self._rows.get(table, partition, row))
 
-    async def insert(self, table: str, row: Row) -> bool:
+    async def insert(self, table: str, row: Row) -> str:
         return await self._probe.effect(f"row insert {table}", lambda: self._rows.insert(table, row))
 
     async def replace(self, table: str, row: Row, etag: str) -> str:
@@ -383,7 +384,7 @@ def process(
     queue = ProbedQueue(worlds.queues, probe)
     reaper = ProbedReaper(MemoryReaper(worlds.blobs, lambda: worlds.clock._now), probe)
     return House(
-        tenant, worlds.clock, vault, catalog, queue, graph, KINDS, policy or Policy(), limits or Limits(), reaper=reaper
+        tenant, worlds.clock, vault, catalog, queue, graph, KINDS, policy or Policy(), limits or ONE_BY_ONE, reaper=reaper
     )
 
 

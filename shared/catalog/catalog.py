@@ -64,8 +64,8 @@ class Catalog(CareBook):
             await self._rows.upsert(VERSIONS, made.feed)
         if made.space:
             await self._rows.upsert(VERSIONS, made.space)
-        if page.versions:
-            await self._settle_owed(page)
+        if page.header.seq > 1 or any(version.state == "owed" for version in page.versions):
+            await self._settle_owed(page)  # what a feed owes begins with a page of it
         for forgotten in page.header.forgotten:
             for item_id in forgotten.ids:
                 await self._forget(page.header.feed, item_id, forgotten.seq)

@@ -208,8 +208,8 @@ class Ledger:
                 return await self._rows.replace(table, row, etag)
             except Contended:
                 pass
-        else:
-            await self._rows.insert(table, row)
+        elif made := await self._rows.insert(table, row):
+            return made
         there = await self._rows.get(table, partition, key)
         if there is None or {k: v for k, v in there.items() if k != "etag"} != dict(row):
             raise Contended(f"{table}: row {key} was written by another worker")

@@ -25,12 +25,11 @@ class MemoryRows:
         found = self._partition(table, partition).rows.get(row)
         return dict(found) if found is not None else None
 
-    async def insert(self, table: str, row: Row) -> bool:
+    async def insert(self, table: str, row: Row) -> str:
         limits.check_row(row)
         if str(row["RowKey"]) in self._partition(table, str(row["PartitionKey"])).rows:
-            return False
-        self._write(table, row)
-        return True
+            return ""
+        return self._write(table, row)
 
     async def replace(self, table: str, row: Row, etag: str) -> str:
         limits.check_row(row)

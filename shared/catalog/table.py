@@ -62,13 +62,12 @@ class AzureRows:
         except ResourceNotFoundError:
             return None
 
-    async def insert(self, table: str, row: Row) -> bool:
+    async def insert(self, table: str, row: Row) -> str:
         limits.check_row(row)
         try:
-            await self._do(table, "insert", lambda client: client.create_entity(_write(row)))
+            return str((await self._do(table, "insert", lambda client: client.create_entity(_write(row))))["etag"])
         except ResourceExistsError:
-            return False
-        return True
+            return ""
 
     async def replace(self, table: str, row: Row, etag: str) -> str:
         limits.check_row(row)

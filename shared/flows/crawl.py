@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from shared.errors import CursorExpired, NeedsPerson, NotPermitted, OwnerMissing, StartOver, Throttled, Unreachable
+from shared.errors import (
+    CursorExpired,
+    NeedsPerson,
+    NotPermitted,
+    OwnerMissing,
+    StartOver,
+    Throttled,
+    Unreachable,
+    Verdict,
+)
 from shared.flows.house import House
 from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, Round, catch_up, mark
 from shared.flows.sheet import Sheet
@@ -16,6 +25,7 @@ from shared.kinds.kind import Kind
 from shared.model import Account, Cursor, Feed, FeedState, Listing, Owner
 
 ROUND_PAGES = 100_000  # a feed that asks for more is looping
+GATHERED_ANSWERS = 20  # between two looks at the clock
 EMPTY_PAGES = 1_000  # empty pages with a next link are legal; endless ones are not
 
 
@@ -115,7 +125,7 @@ class Crawl:
             if starting or (state.round_from is not None and keeper.round is None):
                 keeper.round = await self._round(state, starting=starting)
             try:
-                listing = await self._listing(state.feed, None if starting else state.cursor)
+                listing = await self._gathered(state.feed, None if starting else state.cursor)
                 state = await keeper.keep(state, listing, starting=starting)
                 empty = 0 if listing.changes else empty + 1
                 if not listing.last and (mark(listing.cursor) in links or empty > EMPTY_PAGES):
@@ -141,6 +151,21 @@ class Crawl:
             links.add(mark(listing.cursor))
         raise Unreachable(f"more than {ROUND_PAGES} pages in one round; tried again on the next run")
 
+    async def _gathered(self, feed: Feed, cursor: Cursor | None) -> Listing:
+        """Answers of the feed put together while they are small: each page costs its storage requests, whatever is in
+        it. Trouble behind the first answer waits until what was listed before it is kept."""
+        listing = await self._listing(feed, cursor)
+        changes, whole = list(listing.changes), listing.whole
+        for _ in range(GATHERED_ANSWERS - 1):
+            if listing.last or not listing.changes or len(changes) >= self.house.limits.gathered_items:
+                break
+            try:
+                listing = await self._listing(feed, listing.cursor)
+            except (Verdict, Refused):
+                break
+            changes, whole = changes + list(listing.changes), whole and listing.whole
+        return replace(listing, changes=tuple(changes), whole=whole)
+
     async def _listing(self, feed: Feed, cursor: Cursor | None) -> Listing:
         """One answer of the feed; one that makes no sense to the kind is none, and nothing of it counts."""
         try:
@@ -154,9 +179,10 @@ class Crawl:
     async def _round(self, state: FeedState, *, starting: bool) -> Round:
         """What has to be remembered of a full round: what the feed holds, and what the round's pages have shown."""
         round = Round(self.first_crawl)
-        async for version in self.house.catalog.alive(state.feed):
-            known = version.state in ("kept", "skipped")  # what is owed has to be looked at again
-            round.tags[mark(version.item_id)] = mark(version.tag) if known else 0
+        if state.seq:  # a feed without a page holds nothing
+            async for version in self.house.catalog.alive(state.feed):
+                known = version.state in ("kept", "skipped")  # what is owed has to be looked at again
+                round.tags[mark(version.item_id)] = mark(version.tag) if known else 0
         if not starting and state.round_from is not None:
             for seq in range(state.round_from, state.seq + 1):
                 page = await self.house.vault.read_manifest(state.feed, seq)

@@ -49,9 +49,9 @@ def pieces(mime: bytes) -> list[Piece]:
 
 
 def may_hold_more(mime: bytes) -> bool:
-    """Whether there may be more in it than a body, told without taking it apart: a part, or a container, of another
-    sort than those of a body."""
-    return _NO_BODY.search(mime) is not None
+    """Whether there may be more in it than a body: a part, or a container, of another sort than those of a body. Only
+    what looks so is taken apart: a container of one text, as lists and gateways make them, holds no more."""
+    return _NO_BODY.search(mime) is not None and bool(pieces(mime))
 
 
 def attached_message(message: Message) -> Json:

@@ -61,7 +61,9 @@ async def test_a_time_of_another_zone_is_the_same_moment(tables: Rows):
 
 
 async def test_a_row_is_inserted_once(tables: Rows):
-    assert await tables.insert("things", row("a", n=1))
+    etag = await tables.insert("things", row("a", n=1))
+    found = await tables.get("things", "p", "a")
+    assert found is not None and found["etag"] == etag != ""
     assert not await tables.insert("things", row("a", n=2))
     assert without_etag(await tables.get("things", "p", "a"))["n"] == 1
 
