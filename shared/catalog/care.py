@@ -119,11 +119,16 @@ class CareBook(Ledger):
         await self._rows.delete("versions", str(row["PartitionKey"]), str(row["RowKey"]))
 
     async def drop_feed(self, feed: Feed) -> None:
-        """All that the catalog holds of a feed; its own row last."""
-        for partition in dict.fromkeys((keys.of_feed(feed), keys.of_space(feed))):
-            async for row in self._all("versions", partition, "", "~"):
-                if partition == keys.of_feed(feed) or columns.text(row, "feed_id") == feed.id:
-                    await self._rows.delete("versions", partition, str(row["RowKey"]))
+        """All that the catalog holds of a feed; of an item the newest version last, so that no older one shows, and the
+        feed's own row at the end."""
+        for partition in dict.fromkeys((keys.of_space(feed), keys.of_feed(feed))):
+            mine = [
+                str(row["RowKey"])
+                async for row in self._all("versions", partition, "", "~")
+                if partition == keys.of_feed(feed) or columns.text(row, "feed_id") == feed.id
+            ]
+            for key in reversed(mine):
+                await self._rows.delete("versions", partition, key)
         await self._rows.delete("feeds", keys.of_owner(feed.owner), keys.feed_row(feed.kind, feed.id))
 
 

@@ -54,13 +54,12 @@ async def work(care: Care) -> bool:
             continue
         if owner not in forgotten:
             await round_.owner(owner)
-        said = {"owner": owner.key, "shelf": round_.shelf_print, "blind": round_.blind}
-        await care.save(said, round_.taken_counts())
-        if care.late:
-            await round_.keep_marks()
+        await care.save(care.progress(), round_.taken_counts())
+        if care.late:  # the marks first: progress without them would make every part look like a stray
+            await care.save({"owner": owner.key, **await round_.keep_marks()})
             return False
     await round_.end()
-    await care.save(said, round_.taken_counts())
+    await care.save(care.progress(), round_.taken_counts())
     return True
 
 
@@ -85,7 +84,6 @@ class Round:
     dry: bool
     blind: bool = False  # a page could not be read: it might point at any part
     shelf: Shelf = field(default_factory=Shelf)
-    shelf_print: str = ""
     _counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -103,14 +101,16 @@ class Round:
             digest = stamp.name.rpartition("/")[2]
             if address.is_digest(digest) and stamp.modified < self.care.row.asked_at - self.grace:
                 self.shelf.add(digest, stamp.size)
-        if said and said.get("shelf") != self.shelf.print:
-            self.blind = True  # parts came or went between two tickets: the next round tells
-        self.shelf_print = self.shelf.print
-        if said:
-            self.shelf.join(await self.house.catalog.marks(self.care.row.care))
+        if not said:
+            return
+        self.shelf.join(await self.house.catalog.marks(self.care.row.care))
+        if said.get("shelf") != self.shelf.print or self.shelf.met_count < int(str(said.get("met"))):
+            self.blind = True  # parts came or went between two tickets, or marks are gone: the next round tells
 
-    async def keep_marks(self) -> None:
+    async def keep_marks(self) -> dict[str, object]:
+        """What the next ticket needs to go on, once the marks are written."""
         await self.house.catalog.put_marks(self.care.row.care, dict(self.shelf.write()))
+        return {"shelf": self.shelf.print, "met": self.shelf.met_count, "blind": self.blind}
 
     def count(self, name: str, n: int = 1) -> None:
         if n:

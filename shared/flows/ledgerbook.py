@@ -124,7 +124,9 @@ class Book:
             round_from = feed.state.round_from if feed.state and feed.state.round_from is not None else last + 1
             gone: set[int] = set()
             for seq, stamp in sorted(feed.stamps.items()):
-                if seq == last or seq >= round_from or stamp.modified > before:
+                # the newest has the cursor, until a page that forgets takes it over
+                needed = seq == last and not (dead.get(prefix) and feed.chain.links[-1].digest)
+                if needed or seq >= round_from or stamp.modified > before:
                     continue
                 if any((seq, item) not in over for item in feed.on_page[seq]) or self._wanted(stamp.name, dead):
                     continue

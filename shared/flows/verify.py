@@ -57,6 +57,7 @@ class _Point:
     partial: dict[str, str] = field(default_factory=dict)  # feeds whose payload is being read -> what was read last
     unreadable: list[str] = field(default_factory=list)  # pages of this owner
     shelf: str = ""
+    met: int = 0  # parts of it that anything pointed at so far
 
 
 async def work(care: Care) -> bool:
@@ -72,6 +73,7 @@ async def work(care: Care) -> bool:
             await _keep_marks(care, shelf)
             return False
         point.owner, point.feed, point.partial, point.unreadable = owner.key, "", {}, []
+        point.met = shelf.met_count
         await _save(care, point, {"owners": 1})
         if care.late:
             await _keep_marks(care, shelf)
@@ -122,8 +124,8 @@ async def _shelf(care: Care, point: _Point) -> Shelf:
             shelf.add(digest, stamp.size)
     if point.shelf == shelf.print:
         shelf.join(await care.house.catalog.marks(care.row.care))
-    elif point.shelf:
-        point.shelf = "changed"  # parts came or went: what nobody points at can't be told this time
+    if point.shelf and (point.shelf != shelf.print or shelf.met_count < point.met):
+        point.shelf = "changed"  # parts came or went, or marks are gone: strays can't be told this time
     else:
         point.shelf = shelf.print
     return shelf

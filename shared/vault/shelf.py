@@ -50,6 +50,10 @@ class Shelf:
         """Whether anything points at the part of that number."""
         return bool(self._met[at >> 3] & 1 << (at & 7))
 
+    @property
+    def met_count(self) -> int:
+        return int.from_bytes(self._met).bit_count()
+
     def unmet(self) -> tuple[int, int]:
         """How many parts nothing points at, and their bytes."""
         strays = [at for at in range(len(self._keys)) if not self.met(at)]

@@ -117,7 +117,7 @@ class Diary:
 
     async def drain(self, house: House, row: CareRow) -> CareRow:
         while waiting := self.queues.take():
-            assert waiting.queue == tickets.CARE
+            assert waiting.queue == tickets.CARE, await house.catalog.damages()
             await deliver(None, house, waiting)  # type: ignore[arg-type]  # it asks the house only
         ended = await house.catalog.care(TENANT, row.care)
         assert ended is not None
