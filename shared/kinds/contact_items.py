@@ -11,6 +11,7 @@ from shared.kinds.kind import Into, common
 from shared.kinds.mailbox import (
     LOST_CONTROLS,
     MARKS,
+    REPLACED,
     bears,
     clean,
     completed,
@@ -21,6 +22,8 @@ from shared.kinds.mailbox import (
     listed,
     marked,
     prefer,
+    replaced_by,
+    replacing,
     strangers,
     untrackable,
     vanished,
@@ -154,16 +157,18 @@ def _seen(feed: Feed, entry: Json, photo: str) -> Seen:
 def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     """Found by its mark or created, then completed with the photo."""
     contacts = f"{into.path}/contacts" if into.folder_id else f"{into.owner.path}/contacts"
-    found = yield from listed(f"{contacts}?{bears(mark)}&$select=id", into.owner, "contacts", permission=WRITE)
+    query = f"{bears(mark)}&$select=id&{REPLACED}"
+    found = yield from listed(f"{contacts}?{query}", into.owner, "contacts", permission=WRITE)
     begun = found[0] if found else None
-    twin = (yield from _twin(kept, into, contacts, mark)) if mode != "create" else None
-    if twin and not begun and (mode == "skip" or _content(twin) == _content(kept.record)):
+    twin = (yield from _twin(kept, into, contacts, mark)) if mode != "create" and not begun else None
+    if twin and (mode == "skip" or _content(twin) == _content(kept.record)):
         return Restored("skipped", twin["id"], note="the contact is in the folder")
+    old = replaced_by(begun) if begun else twin["id"] if twin else ""
     photo = kept.parts.get("photo")
     picture = (yield read(photo)).body if photo else b""
     contact = begun
     if contact is None:
-        reply = yield post(contacts, marked(as_new(kept.record), mark), headers=prefer())
+        reply = yield post(contacts, replacing(marked(as_new(kept.record), mark), old), headers=prefer())
         if reply.says("ErrorQuotaExceeded"):
             raise NeedsPerson(f"{into.owner.key} contacts: the mailbox is full; make room, then restore again")
         if reply.status != 201:
@@ -175,12 +180,12 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     if picture:  # always: the earlier attempt may have died here
         shown = yield put(f"{path}/photo/$value", picture, headers={**prefer(), "Content-Type": "image/jpeg"})
         losses += [] if shown.ok else [f"its photo: Graph answered {shown.status} {shown.code}"]
-    if mode == "replace" and twin:  # created first, removed after; a change of the old one would keep what is unknown
-        gone = yield delete(f"{into.owner.path}/contacts/{segment(twin['id'])}")
+    if old:  # created first, removed after; a change of the old one would keep what is unknown
+        gone = yield delete(f"{into.owner.path}/contacts/{segment(old)}")
         losses += [] if gone.ok or not gone.found else ["the contact it replaces could not be removed"]
     if begun:
         return Restored("completed", contact["id"], tuple(losses))
-    return Restored("replaced" if mode == "replace" and twin else "created", contact["id"], tuple(losses))
+    return Restored("replaced" if old else "created", contact["id"], tuple(losses))
 
 
 def as_new(record: Json) -> Json:

@@ -12,7 +12,19 @@ from shared.kinds.kind import Into
 from shared.kinds.mail_message import Attached, as_new, attachments
 from shared.kinds.mail_messages import content_of, may_have_attachments, state_of
 from shared.kinds.mail_mime import pieces
-from shared.kinds.mailbox import MARKS, bears, clean, digest, listed, prefer, strangers, well
+from shared.kinds.mailbox import (
+    MARKS,
+    REPLACED,
+    bears,
+    clean,
+    digest,
+    listed,
+    prefer,
+    replaced_by,
+    replacing,
+    strangers,
+    well,
+)
 from shared.model import Json, Kept, Mode, Restored
 
 WRITE = "Mail.ReadWrite"
@@ -31,12 +43,13 @@ NOT_SET = "read state, flag and categories could not be set"
 
 
 def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
-    begun = yield from _first(into, f"{bears(mark)}&$select={STATE}")
+    begun = yield from _first(into, f"{bears(mark)}&$select={STATE}&{REPLACED}")
     twin = None
-    if mode != "create":
+    if mode != "create" and not begun:
         twin = yield from _twin(kept, into, mark)
-    if twin and not begun and (mode == "skip" or (yield from _equal(twin, kept.record, into))):
+    if twin and (mode == "skip" or (yield from _equal(twin, kept.record, into))):
         return Restored("skipped", twin["id"], note="the message is in the folder")
+    old = replaced_by(begun) if begun else twin["id"] if twin else ""
     body, losses = as_new(kept.record, mark)
     files, missed = yield from _files(kept)
     losses += missed
@@ -44,20 +57,20 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
         message, todo = begun, (yield from _missing(into, begun, files))
     else:
         inline, todo = _fitting(body, files)
-        reply = yield post(f"{into.path}/messages", {**body, **inline}, headers=prefer())
+        reply = yield post(f"{into.path}/messages", {**replacing(body, old), **inline}, headers=prefer())
         if failure := _failure(reply, into):
             return Restored("failed", note=failure)
         message = reply.json
     path = f"{into.owner.path}/messages/{segment(message['id'])}"
     losses += yield from _attach(path, todo)
     losses += yield from _settle(path, message, kept.record)
-    if mode == "replace" and twin:  # created first, removed after: too much is repairable
-        gone = yield delete(f"{into.owner.path}/messages/{segment(twin['id'])}")
+    if old:  # created first, removed after: too much is repairable
+        gone = yield delete(f"{into.owner.path}/messages/{segment(old)}")
         losses += [] if gone.ok or not gone.found else [NOT_REMOVED]
     told = tuple(dict.fromkeys(losses))
     if begun:
         return Restored("completed", message["id"], told)
-    return Restored("replaced" if mode == "replace" and twin else "created", message["id"], told)
+    return Restored("replaced" if old else "created", message["id"], told)
 
 
 # --- what is there

@@ -150,6 +150,9 @@ def bears(mark: str) -> str:
     return "$filter=" + quote(clause, safe="/'():")
 
 
+# which item a restored one takes the place of: said when it is created, so that a rerun removes that one and no other
+REPLACES = "String {5c1f0d52-7a0e-4b7b-9a64-0f9a3d6be7f1} Name HoldfastReplaces"
+REPLACED = "$expand=" + quote(f"singleValueExtendedProperties($filter=id eq '{REPLACES}')", safe="$()='")
 MARKS = "$expand=" + quote(f"singleValueExtendedProperties($filter=id eq '{MARK}')", safe="$()='")
 
 
@@ -175,7 +178,22 @@ def replaceable(alike: Sequence[Json], kept: Kept, owner: Owner) -> Json | None:
 
 def marked(body: Json, mark: str) -> Json:
     """The body of a creating request, with the name of this restore on it."""
-    extended = [*body.get("singleValueExtendedProperties", []), {"id": MARK, "value": mark}]
+    return _extended(body, MARK, mark)
+
+
+def replacing(body: Json, item_id: str) -> Json:
+    """The body of a creating request, with the item on it that is to be removed afterwards ("": none)."""
+    return _extended(body, REPLACES, item_id) if item_id else body
+
+
+def replaced_by(item: Json) -> str:
+    """The id of the item that an earlier attempt meant to remove (the item was read with REPLACED); "" for none."""
+    noted = item.get("singleValueExtendedProperties") or ()
+    return next((str(p["value"]) for p in noted if str(p.get("id", "")).endswith("HoldfastReplaces")), "")
+
+
+def _extended(body: Json, name: str, value: str) -> Json:
+    extended = [*body.get("singleValueExtendedProperties", []), {"id": name, "value": value}]
     return {**body, "singleValueExtendedProperties": extended}
 
 

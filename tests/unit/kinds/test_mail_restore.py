@@ -10,7 +10,7 @@ from shared.graph.steps import Read, Reply, Step, Upload
 from shared.kinds.mail import Mail
 from shared.kinds.mail_message import LOST_CONTROLS, LOST_HEADERS, LOST_LINK, LOST_RECEIPTS, LOST_REPLY_TO
 from shared.kinds.mail_restore import NOT_ADDED
-from shared.kinds.mailbox import MARK
+from shared.kinds.mailbox import MARK, REPLACES
 from shared.model import Json, Mode, Restored
 from tests.play import error, ok, page, play
 from tests.unit.kinds.mail_rig import TARGET, kept, mime_with_attachments
@@ -196,10 +196,21 @@ def test_replacing_replaces_a_message_that_lacks_an_attachment():
 
 
 def test_replacing_goes_on_where_an_earlier_attempt_died():
-    old = {**MESSAGE, "id": "AAold", "subject": "Offer, changed"}
-    both = ok({"value": [{**MESSAGE, "id": "AAbegun", **bearing("r1/v1")}, old]})
-    restored, asked = give(MESSAGE, ok({"value": [BEGUN]}), both, ok(None, 204), mode="replace")
+    noted = {"singleValueExtendedProperties": [{"id": REPLACES, "value": "AAold"}]}
+    restored, asked = give(MESSAGE, ok({"value": [{**BEGUN, **noted}]}), ok(None, 204), mode="replace")
     assert (asked[-1].method, asked[-1].path, restored.outcome) == ("DELETE", "/users/u1/messages/AAold", "completed")
+
+
+def test_a_rerun_of_a_replacement_removes_no_look_alike_of_what_it_removed_before():
+    restored, asked = give(MESSAGE, ok({"value": [BEGUN]}), mode="replace")
+    assert restored.outcome == "completed" and "DELETE" not in [step.method for step in asked]
+
+
+def test_what_is_to_be_removed_is_written_on_what_replaces_it():
+    twin = ok({"value": [{**MESSAGE, "id": "AAold", "subject": "Offer, changed"}]})
+    _, asked = give(MESSAGE, NONE, twin, CREATED, ok(None, 204), mode="replace")
+    created = next(step for step in asked if step.method == "POST")
+    assert {"id": REPLACES, "value": "AAold"} in created.body["singleValueExtendedProperties"]
 
 
 def test_a_true_duplicate_that_the_same_restore_made_is_no_twin():
