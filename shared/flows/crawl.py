@@ -47,7 +47,12 @@ class Crawl:
         """All feeds to their ends; what they could not do is in `problems`. The run's account of this kind."""
         states = {s.feed.id: s for s in await self.house.catalog.feeds(self.owner, self.kind.name)}
         self.first_crawl = not any(s.listed_at for s in states.values())
-        roots = await self._roots(list(states.values()))
+        try:
+            roots = await self._roots(list(states.values()))
+        except (Refused, *NOT_UNDERSTOOD) as why:
+            said = str(why) if isinstance(why, Refused) else f"an answer that makes no sense ({type(why).__name__})"
+            self.problems.append(f"{self.kind.name}: its places can't be named: {said}")
+            return await self.account()
         whole = True
         for feed in roots:
             whole &= await self._feed(states.get(feed.id), feed)

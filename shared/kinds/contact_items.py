@@ -143,7 +143,8 @@ def _seen(feed: Feed, entry: Json, photo: str) -> Seen:
     return Seen(
         item_id=entry["id"],
         record=common(entry, type="contact", name=name),
-        tag=str(entry.get("changeKey") or entry.get("@odata.etag") or digest(entry)) + photo,
+        # the content beside the change key: an answer that was garbled on its way is mended by the next one
+        tag=f"{entry.get('changeKey') or entry.get('@odata.etag') or ''} {_content(entry)}{photo}",
         content_tag=None if photo in (NONE, UNKNOWN) else photo.strip(),  # the only bytes are the photo's
         folder=feed.id,
         name=name,
