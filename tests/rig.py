@@ -65,18 +65,33 @@ class Dead(BaseException):
 
 @dataclass(slots=True)
 class Probe:
-    """Sees every effect on the outside. At effect number `die_at` it ends the process, before or after the effect."""
+    """Sees every effect on the outside. At effect number `die_at` it ends the process, before or after the effect.
+    Before effect number `pause_at` it freezes the whole process until `go` is set; `frozen`: it came there."""
 
     die_at: int = 0
     mode: str = "before"  # before | after | torn
+    pause_at: int = 0
     count: int = 0
     dead: bool = False
     trace: list[str] = field(default_factory=list)
+    frozen: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def turn(self) -> None:
+        if self.count + 1 == self.pause_at:
+            self.frozen.set()
+        if self.frozen.is_set():
+            await self.go.wait()
 
     async def effect(self, name: str, act: Callable[[], Awaitable[T]]) -> T:
-        self.begin(name)
-        result = await act()
-        self.end()
+        await self.turn()
+        number = self.begin(name)
+        try:
+            result = await act()
+        except Exception:
+            self.end(number)  # an answer as well, though a bad one
+            raise
+        self.end(number)
         return result
 
     def begin(self, name: str) -> int:
@@ -90,8 +105,9 @@ class Probe:
             raise Dead
         return self.count
 
-    def end(self, number: int | None = None) -> None:
-        if self.dead or ((number or self.count) == self.die_at and self.mode == "after"):
+    def end(self, number: int) -> None:
+        """After an effect: Dead when the process ends here, or has ended meanwhile."""
+        if self.dead or (number == self.die_at and self.mode == "after"):
             self.dead = True
             raise Dead
 
@@ -110,6 +126,7 @@ class ProbedBlobs:
         return await self._probe.effect("blob size", lambda: self._blobs.size(name))
 
     async def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
+        await self._probe.turn()
         self._probe.begin("blob list")
         async for found in self._blobs.list(prefix):
             yield found
@@ -172,6 +189,7 @@ class ProbedWire:
 
     @contextlib.asynccontextmanager
     async def open(self, ask: Ask, token: str) -> AsyncIterator[Stream]:
+        await self._probe.turn()
         number = self._probe.begin(f"graph {ask.name}")
         async with self._wire.open(ask, token) as stream:
             self._probe.end(number)
