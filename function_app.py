@@ -2,10 +2,21 @@
 
 import azure.functions as func
 
-from functions import backup, http_backups, http_items, http_operations, http_restores, plan, poison, restore
+from functions import (
+    backup,
+    care,
+    http_backups,
+    http_care,
+    http_items,
+    http_operations,
+    http_restores,
+    plan,
+    poison,
+    restore,
+)
 from shared.settings import environment, role
 
-BACKUP = (plan, backup, poison, http_backups, http_items, http_restores, http_operations)
+BACKUP = (plan, backup, poison, care, http_backups, http_items, http_restores, http_care, http_operations)
 RESTORE = (restore,)
 # A role that does not exist gets the health check alone: it answers that the app is not set up, and nothing runs.
 DOORS = {"all": (*BACKUP, *RESTORE), "backup": BACKUP, "restore": RESTORE, "": (http_operations,)}

@@ -147,7 +147,7 @@ class _Notes:
             await self._write("admitted")
 
     async def done(self, told: Answer) -> None:
-        if self.route.method == "POST":
+        if self.route.method != "GET":
             await self._write(f"{told.status} {told.headers.get('Location', '')}".strip())
 
     async def refused(self, why: Exception) -> None:

@@ -366,8 +366,10 @@ var common = {
   M365_TARGET_TENANT_ID: targetTenantId
   VAULT_STORAGE: vault.outputs.blobEndpoint
   VAULT_CONTAINER: containerName
+  EXPORT_CONTAINER: exportContainer
   CATALOG_STORAGE: work.outputs.tableEndpoint
   BACKUP_SCHEDULE: backupSchedule
+  CARE_SCHEDULE: '0 0 2 * * *'
   BACKUP_OBJECTIVE_H: string(objectiveHours)
   BACKUP_OWNER_TYPES: ownerTypes
   BACKUP_KINDS: kinds

@@ -22,6 +22,7 @@ from sandbox.stack import LOCAL_SETTINGS, RUN_HOME, STORAGE_SETTINGS, Plan, Stac
 HOST_PORT = 7071  # as `func start`
 TENANT_PORT = 18443  # the same each time: cursors name it
 EVERY_HOUR = "0 0 * * * *"
+EVERY_NIGHT = "0 0 2 * * *"
 DEVELOPMENT = "usedevelopmentstorage=true"
 
 
@@ -59,7 +60,7 @@ def sandbox_plan(port: int) -> Plan:
     return Plan(
         RUN_HOME,
         tenant=("--seed", "demo", "--users", "8", "--port", str(TENANT_PORT)),
-        settings={"BACKUP_SCHEDULE": EVERY_HOUR},
+        settings={"BACKUP_SCHEDULE": EVERY_HOUR, "CARE_SCHEDULE": EVERY_NIGHT},
         host_port=port,
     )
 
@@ -69,7 +70,8 @@ def real_plan(environ: Mapping[str, str], port: int) -> Plan:
     here = tuple(name for name in STORAGE_SETTINGS if is_here(environ.get(name, "")))
     if any(environ.get(f"AzureWebJobsStorage__{part}") for part in ("accountName", "queueServiceUri")):
         here = tuple(name for name in here if name != "AzureWebJobsStorage")
-    open_ = {} if environ.get("BACKUP_SCHEDULE") else {"BACKUP_SCHEDULE": EVERY_HOUR}
+    usual = {"BACKUP_SCHEDULE": EVERY_HOUR, "CARE_SCHEDULE": EVERY_NIGHT}
+    open_ = {name: when for name, when in usual.items() if not environ.get(name)}
     if not environ.get("API_AUDIENCE") and not environ.get("API_AUTH"):
         open_["API_AUTH"] = "off"
     return Plan(RUN_HOME, tenant=None, settings=open_, host_port=port, stored_here=here)

@@ -82,7 +82,7 @@ class Stack:
         given = dict.fromkeys(self.plan.stored_here, self.storage)
         if self.tenant:
             blank = {knob.name: "" for knob in KNOBS}
-            given = blank | {"BACKUP_SCHEDULE": NEVER} | given | _tenant_settings(self.tenant)
+            given = blank | {"BACKUP_SCHEDULE": NEVER, "CARE_SCHEDULE": NEVER} | given | _tenant_settings(self.tenant)
         return given | self.plan.settings
 
     def environment(self) -> dict[str, str]:

@@ -10,8 +10,8 @@ from shared import readings as to
 
 # Names that begin like this are ours: one that is not in KNOBS is a mistake, most likely a misspelt one.
 PREFIXES = (
-    "M365_", "BACKUP_", "RESTORE_", "VAULT_", "CATALOG_", "FILES_", "EVENTS_", "PAGE_", "PART_", "CHUNK_", "ITEM_", "LANE_",
-    "GRAPH_", "SPO_", "API_", "HOLDFAST_",
+    "M365_", "BACKUP_", "RESTORE_", "VAULT_", "CATALOG_", "FILES_", "EVENTS_", "PAGE_", "PART_", "CHUNK_", "ITEM_",
+    "LANE_", "GRAPH_", "SPO_", "API_", "HOLDFAST_", "CARE_", "RETENTION",
 )  # fmt: skip
 # ... but these belong to the command line of HashiCorp Vault, which many machines have.
 FOREIGN = frozenset({
@@ -62,6 +62,7 @@ def _size(name: str, meaning: str, default: int, low: int, high: int) -> Knob:
     return Knob(name, "Sizes and times", meaning, to.whole(low, high), str(default))
 
 
+_CARE = "Care"
 _M365, _STORAGE, _POLICY, _API = "Microsoft 365", "Storage", "What is backed up", "HTTP API"
 ROLES = ("all", "backup", "restore")
 
@@ -106,6 +107,12 @@ KNOBS: tuple[Knob, ...] = (
         "Client id of the user-assigned managed identity for vault and catalog; not set: the default identity.",
         to.guid,
     ),
+    Knob(
+        "VAULT_COPY_STORAGE", _STORAGE,
+        "A second copy of the vault (same form as VAULT_STORAGE): read where the first one misses something, and used "
+        "to mend it.", to.storage, secret=True,
+    ),
+    Knob("VAULT_COPY_CONTAINER", _STORAGE, "Its container.", to.container, "vault"),
     Knob(
         "CATALOG_STORAGE", _STORAGE, "Storage account of the catalog's tables; not set: that of the vault.",
         to.storage, secret=True,
@@ -156,6 +163,45 @@ KNOBS: tuple[Knob, ...] = (
         "BACKUP_OBJECTIVE_H", _POLICY,
         "Hours within which every mailbox and drive should have been backed up again; what is older is told as late.",
         to.whole(1, 8760), "24",
+    ),
+    Knob(
+        "CARE_SCHEDULE", _CARE,
+        "When the vault is looked after (verification, retention): NCRONTAB, UTC, once a day. The Functions host reads "
+        "it too, so it must be set.", to.ncrontab, required=True, sample="0 0 2 * * *",
+    ),
+    Knob(
+        "RETENTION", _CARE,
+        "What is kept of versions that are no longer current: of the last `all` days everything, before that the "
+        "states at the ends of so many days, weeks, months and years. Such as "
+        "`all:30,daily:30,weekly:12,monthly:24,yearly:7`. Not set: everything, for ever.", to.rule,
+    ),
+    Knob("RETENTION_KINDS", _CARE, "Other rules for some kinds: `mail=RULE; files=RULE`.", to.rules),
+    Knob(
+        "RETENTION_OWNERS", _CARE,
+        "Other rules for some owners, by id or user principal name; `*` and `?` work: `ann@contoso.example=RULE`. The "
+        "first that fits counts, before those of kinds.", to.rules,
+    ),
+    Knob(
+        "RETENTION_MIN_DAYS", _CARE, "Nothing younger is ever forgotten, whatever a rule says.",
+        to.whole(1, 36_500), "30",
+    ),
+    Knob(
+        "RETENTION_GRACE_DAYS", _CARE, "Days between forgetting versions and removing their bytes from the vault.",
+        to.whole(1, 365), "14",
+    ),
+    Knob(
+        "RETENTION_CLOCK_S", _CARE, "Nothing is forgotten while our clock differs from the storage's by more seconds.",
+        to.whole(30, 3600), "300",
+    ),
+    Knob(
+        "RETENTION_MASS_PERCENT", _CARE,
+        "When so many percent of an owner's items of a kind were rewritten or deleted within a day, nothing of that "
+        "owner is forgotten until somebody lifts the hold.", to.whole(1, 100), "40",
+    ),
+    Knob(
+        "RETENTION_IDENTITY_CLIENT_ID", _CARE,
+        "Client id of the managed identity that may delete from the vault. Not set, with an account reached by "
+        "identity: nothing is ever deleted.", to.guid,
     ),
     _size("PAGE_BYTES", "A page is committed when its captures exceed this many bytes.", 8 * MIB, MIB, 64 * MIB),
     _size("PAGE_ITEMS", "... or this many items.", 500, 1, 5000),

@@ -159,6 +159,26 @@ def versions(value: str) -> int:
     return int(value)
 
 
+_RULE = re.compile(r"all:[0-9]{1,5}(,(daily|weekly|monthly|yearly):[0-9]{1,5})*")
+RULE = "such as all:30,daily:30,weekly:12,monthly:24,yearly:7 (days, then points in time)"
+
+
+def rule(value: str) -> str:
+    """A rule of retention; flows/retention.py says what it means."""
+    value = value.replace(" ", "")
+    if not _RULE.fullmatch(value) or any(int(number) > 36_500 for number in re.findall(r"[0-9]+", value)):
+        raise ValueError(RULE)
+    return value
+
+
+def rules(value: str) -> tuple[tuple[str, str], ...]:
+    """`mail=RULE; files=RULE`."""
+    pairs = [part.partition("=") for part in value.split(";") if part.strip()]
+    if not pairs or not all(name.strip() and sign for name, sign, _ in pairs):
+        raise ValueError(f"NAME=RULE; NAME=RULE, a rule {RULE}")
+    return tuple((name.strip(), rule(text)) for name, _, text in pairs)
+
+
 def federated(value: str) -> str:
     if value == "system" or (value.startswith("file:") and len(value) > len("file:")):
         return value

@@ -73,6 +73,8 @@ class Stores:
     catalog: Storage
     queues: Storage
     identity_client_id: str = ""  # for vault and catalog
+    copy: Storage | None = None
+    copy_container: str = ""
     queues_identity_client_id: str = ""
 
 
@@ -86,6 +88,20 @@ class Policy:
     file_versions: int = 0  # older ones besides the current
     events_people: Literal["body", "attachment", "none"] = "body"  # where a restored meeting tells who was invited
     objective_h: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Rules as their texts; flows/retention.py reads them."""
+
+    everyone: str = ""  # "": for ever
+    kinds: tuple[tuple[str, str], ...] = ()
+    owners: tuple[tuple[str, str], ...] = ()
+    min_days: int = 30
+    grace_days: int = 14
+    clock_s: int = 300
+    mass_percent: int = 40
+    identity_client_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +135,7 @@ class Settings:
     target_tenant: str
     stores: Stores
     policy: Policy
+    retention: Retention
     sizes: Sizes
     api: Api
 
@@ -141,6 +158,8 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
     """
     problems: list[str] = _unknown(environ)
     values = _values(environ, problems)
+    if kinds and (odd := [name for name, _ in values["RETENTION_KINDS"] or () if name not in kinds]):
+        problems.append(f"RETENTION_KINDS: {', '.join(odd)[:80]} not known; use {', '.join(kinds)}")
     if kinds and (strangers := [name for name in values["BACKUP_KINDS"] or () if name not in kinds]):
         problems.append(f"BACKUP_KINDS: {', '.join(strangers)[:80]} not known; use {', '.join(kinds)}")
     tenant, other = values["M365_TENANT_ID"] or "", values["M365_TARGET_TENANT_ID"] or ""
@@ -171,6 +190,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         target_tenant=other,
         stores=stores,
         policy=_policy(values),
+        retention=_retention(values),
         sizes=Sizes(**{name: values[name.upper()] for name in Sizes.__slots__}),
         api=api,
     )
@@ -268,6 +288,8 @@ def _stores(values: Mapping[str, Any], problems: list[str]) -> Stores | None:
         catalog=values["CATALOG_STORAGE"] or vault,
         queues=queues,
         identity_client_id=values["VAULT_IDENTITY_CLIENT_ID"] or "",
+        copy=values["VAULT_COPY_STORAGE"],
+        copy_container=values["VAULT_COPY_CONTAINER"] or "",
         queues_identity_client_id=values["AzureWebJobsStorage__clientId"] or "",
     )
 
@@ -292,6 +314,19 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         file_versions=values["FILES_VERSIONS"],
         events_people=values["EVENTS_PEOPLE"],
         objective_h=values["BACKUP_OBJECTIVE_H"],
+    )
+
+
+def _retention(values: Mapping[str, Any]) -> Retention:
+    return Retention(
+        everyone=values["RETENTION"] or "",
+        kinds=values["RETENTION_KINDS"] or (),
+        owners=values["RETENTION_OWNERS"] or (),
+        min_days=values["RETENTION_MIN_DAYS"],
+        grace_days=values["RETENTION_GRACE_DAYS"],
+        clock_s=values["RETENTION_CLOCK_S"],
+        mass_percent=values["RETENTION_MASS_PERCENT"],
+        identity_client_id=values["RETENTION_IDENTITY_CLIENT_ID"] or "",
     )
 
 

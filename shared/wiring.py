@@ -15,11 +15,12 @@ from shared.api.tokens import Rules
 from shared.catalog.catalog import Catalog
 from shared.errors import Misconfigured
 from shared.flows.house import House, Identity, Limits, Policy
+from shared.flows.retention import Retention, read_rule
 from shared.kinds import KINDS
 from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
-from shared.ports import Blobs, Clock, Graph, Queue, Rows
+from shared.ports import Blobs, Clock, Graph, Queue, Reaper, Rows
 from shared.settings import (
     ByCertificate,
     ByClientSecret,
@@ -33,6 +34,7 @@ from shared.settings import (
     environment,
     read,
 )
+from shared.vault.second import WithCopy
 from shared.vault.vault import Vault
 
 if TYPE_CHECKING:  # heavy: imported where they are made
@@ -108,8 +110,11 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
         rows = await _rows(settings, credentials, opened)
         queue = await _queue(settings, credentials, opened)
         sizes = settings.sizes
-        vault = Vault(blobs, settings.tenant_id, part_bytes=sizes.part_bytes, chunk_bytes=sizes.chunk_bytes)
-        await vault.ensure()
+        copy = await _copy(settings, credentials, opened)
+        cut = {"part_bytes": sizes.part_bytes, "chunk_bytes": sizes.chunk_bytes}
+        own = Vault(blobs, settings.tenant_id, **cut)
+        vault = Vault(WithCopy(blobs, copy), settings.tenant_id, **cut) if copy else own
+        await own.ensure()
         made = House(
             tenant=settings.tenant_id,
             clock=clock,
@@ -121,6 +126,10 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             policy=_policy(settings),
             limits=_limits(settings),
             target_tenant=settings.target_tenant,
+            reaper=await _reaper(settings, credentials, opened),
+            copy=copy,
+            own_vault=own,
+            retention=_retention(settings),
         )
         exits.push_async_exit(opened.pop_all())
     return made
@@ -144,6 +153,19 @@ def _kinds(settings: Settings) -> Mapping[str, Kind]:
 def _policy(settings: Settings) -> Policy:
     p = settings.policy
     return Policy(owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude)
+
+
+def _retention(settings: Settings) -> Retention:
+    r = settings.retention
+    return Retention(
+        everyone=read_rule(r.everyone) if r.everyone else None,
+        kinds={name: read_rule(text) for name, text in r.kinds},
+        owners=tuple((pattern, read_rule(text)) for pattern, text in r.owners),
+        min_days=r.min_days,
+        grace_days=r.grace_days,
+        skew_s=float(r.clock_s),
+        mass_share=r.mass_percent / 100,
+    )
 
 
 def _limits(settings: Settings) -> Limits:
@@ -194,6 +216,35 @@ async def _blobs(settings: Settings, credentials: Credentials, exits: AsyncExitS
         blobs = AzureBlobs.open(account, stores.container, credential)
     exits.push_async_callback(blobs.close)
     return blobs
+
+
+async def _copy(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Blobs | None:
+    """The vault's second copy."""
+    from shared.vault.blob import AzureBlobs
+
+    stores = settings.stores
+    if stores.copy is None:
+        return None
+    account, credential = await credentials.way_in(stores.copy, "blob", stores.identity_client_id)
+    with _named("VAULT_COPY_STORAGE"):
+        blobs = AzureBlobs.open(account, stores.copy_container, credential)
+    exits.push_async_callback(blobs.close)
+    return blobs
+
+
+async def _reaper(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Reaper | None:
+    """The hand that deletes, under an identity of its own. None: this app may not. (A connection string can do it all;
+    that is for one machine.)"""
+    from shared.vault.reaper import AzureReaper
+
+    stores, identity = settings.stores, settings.retention.identity_client_id
+    if isinstance(stores.vault, ByIdentity) and not identity:
+        return None
+    account, credential = await credentials.way_in(stores.vault, "blob", identity)
+    with _named("VAULT_STORAGE"):
+        reaper = AzureReaper.open(account, stores.container, credential)
+    exits.push_async_callback(reaper.close)
+    return reaper
 
 
 async def _rows(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Rows:

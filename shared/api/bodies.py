@@ -100,6 +100,54 @@ def read_restore(
     return order
 
 
+DEEP = ("today", "all", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOrder:
+    owner: Owner
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetOrder:
+    """`owner` None: everyone. `person`: all that is kept of the owner, whatever a rule promises."""
+
+    owner: Owner | None
+    person: bool
+    dry: bool
+
+
+def read_verification(body: Json) -> str:
+    """How much of the payload is read."""
+    members = _Members(body)
+    deep = members.text("deep") or DEEP[0]
+    if deep not in DEEP:
+        members.wrong("deep", f"one of {', '.join(DEEP)}")
+    members.finish()
+    return deep
+
+
+def read_hold(body: Json, tenant: str) -> HoldOrder:
+    members = _Members(body)
+    order = HoldOrder(members.owner("owner", tenant), members.text("reason", longest=500))
+    if not order.reason:
+        members.wrong("reason", "say why, for whoever asks later")
+    members.finish()
+    return order
+
+
+def read_forget(body: Json, tenant: str) -> ForgetOrder:
+    """Nothing is forgotten unless `dry_run` is false."""
+    members = _Members(body)
+    owner = members.owner("owner", tenant) if "owner" in body else None
+    order = ForgetOrder(owner, members.flag("person"), members.flag("dry_run") or body.get("dry_run") is None)
+    if order.person and owner is None:
+        members.wrong("owner", "name the person that is to be forgotten")
+    members.finish()
+    return order
+
+
 def _mode(members: _Members) -> Mode:
     text = members.text("mode") or "skip"
     if text not in get_args(Mode):

@@ -8,7 +8,8 @@ from shared.api import problems
 from shared.api.content import MOST_BYTES
 from shared.api.problems import Rejected
 from shared.api.routes import ROUTES, Route
-from shared.api.schemas import KEY, OWNER_KEY, SCHEMAS, ref, text
+from shared.api.schema_parts import KEY, OWNER_KEY, ref, text
+from shared.api.schemas import SCHEMAS
 from shared.api.tokens import ADMIN, CROSS_OWNER, READ, RESTORE
 from shared.model import Json
 
@@ -39,6 +40,7 @@ _PARAMS: dict[str, Json] = {
     "part": text("The part's name, as the version tells it.", examples=["mime"]),
     "run": text("The run's id."),
     "restore": text("The restore's id."),
+    "care": text("Id of the verification or order to forget."),
     "folder": text("Key of the folder whose content is listed; not given: the top.", pattern=KEY),
     "at": text("Moment (RFC 3339, with offset); not given: now.", format="date-time"),
     "after": text("`next` of the page before."),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from shared.api.tokens import ADMIN, CROSS_OWNER, READ, RESTORE, ROLES
 
-Method = Literal["GET", "POST"]
+Method = Literal["GET", "POST", "DELETE"]
 PREFIX = "/api"  # routePrefix in host.json
 
 _OWNER = "owners/{owner}"
@@ -66,6 +66,20 @@ ROUTES: tuple[Route, ...] = (
           (READ, RESTORE), query=_PAGED, answer="Outcomes"),
     Route("http_cancel_restore", "POST", "restores/{restore}/cancel", "Stop a restore after the items in work",
           (RESTORE,), answer="Restore", status=202),
+    Route("http_vault_health", "GET", "health/vault", "What the last verification found, and what is damaged",
+          query=("limit",), answer="VaultHealth"),
+    Route("http_start_verification", "POST", "verifications", "Verify the vault now", (ADMIN,),
+          body="VerificationOrder", answer="Care", status=202),
+    Route("http_care", "GET", "care/{care}", "How far a verification or an order to forget is", answer="Care",
+          audited=False),
+    Route("http_policy", "GET", "policy", "How long versions are kept", answer="RetentionPolicy"),
+    Route("http_holds", "GET", "holds", "Whose versions nobody may forget", answer="Holds"),
+    Route("http_hold", "POST", "holds", "Hold all versions of an owner", (ADMIN,), body="HoldOrder", answer="Hold"),
+    Route("http_lift_hold", "DELETE", "holds/{owner}", "Lift the hold of an owner", (ADMIN,), answer="Hold"),
+    Route("http_forget", "POST", "forget", "Forget what no rule needs, or a person (a dry run by default)", (ADMIN,),
+          body="ForgetOrder", answer="Care", status=202),
+    Route("http_certificate", "GET", "certificates/{care}", "What was removed of a person, and what a hold kept",
+          answer="Certificate"),
     Route("http_lost", "GET", "lost", "Tickets that were given up", answer="LostTickets"),
     Route("http_health", "GET", "health", "Whether the app answers", (), answer="Health", audited=False),
     Route("http_openapi", "GET", "openapi.json", "This description", ROLES, answer="Document", audited=False),

@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 from shared.api.bodies import MOST_ITEMS, MOST_OWNERS
+from shared.api.care_schemas import CARE_SCHEMAS
+from shared.api.schema_parts import (
+    KEY,
+    OWNER_KEY,
+    by_name,
+    flag,
+    listed,
+    many,
+    maybe,
+    moment,
+    paged,
+    ref,
+    text,
+    thing,
+    whole,
+)
 from shared.catalog.nouns import RestoreState, RunState
 from shared.model import Account, Json, Mode, OwnerType, State
 
-OWNER_KEY = r"^(user|group|site)-[^/\\#?%]+$"
-KEY = r"^[A-Za-z0-9_-]+$"
 _OWNER = "user-7f3a1c52-8a40-4be8-9a3e-0d5b3c1f2a11"
 _ITEM = "AAMkADc5ZTk2"
-
-
-def text(meaning: str = "", **more: Any) -> Json:
-    return {"type": "string", **({"description": meaning} if meaning else {}), **more}
-
-
-def whole(meaning: str = "") -> Json:
-    return {"type": "integer", **({"description": meaning} if meaning else {})}
-
-
-def flag(meaning: str = "") -> Json:
-    return {"type": "boolean", **({"description": meaning} if meaning else {})}
-
-
-def moment(meaning: str = "") -> Json:
-    return text(meaning, format="date-time", examples=["2026-03-01T12:00:00Z"])
-
-
-def maybe(schema: Json) -> Json:
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-def many(entry: Json, meaning: str = "", **more: Any) -> Json:
-    return {"type": "array", "items": entry, **({"description": meaning} if meaning else {}), **more}
-
-
-def by_name(entry: Json, meaning: str = "") -> Json:
-    return {"type": "object", "additionalProperties": entry, **({"description": meaning} if meaning else {})}
-
-
-def thing(members: Json, *, optional: tuple[str, ...] = (), meaning: str = "") -> Json:
-    """An object of exactly these members."""
-    told = {"description": meaning} if meaning else {}
-    required = [name for name in members if name not in optional]
-    return {"type": "object", **told, "properties": members, "required": required, "additionalProperties": False}
-
-
-def ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def listed(name: str) -> Json:
-    return thing({"value": many(ref(name))})
-
-
-def paged(name: str) -> Json:
-    return thing({"value": many(ref(name)), "next": maybe(text("Send it as `after` to get the next page."))})
 
 
 _OPENS = (
@@ -247,6 +214,7 @@ SCHEMAS: dict[str, Json] = {
     "Outcomes": paged("Outcome"),
     "LostTicket": thing({"id": text(), "queue": text(), "ticket": text(), "reason": text(), "at": moment()}),
     "LostTickets": listed("LostTicket"),
+    **CARE_SCHEMAS,
     "Health": thing({"status": text(enum=["ok"])}),
     "Document": {"type": "object", "description": "An OpenAPI 3.1 document.", "required": ["openapi", "paths"]},
 }

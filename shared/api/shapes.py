@@ -25,18 +25,18 @@ def page(entries: Iterable[Json], next_: str | None) -> Json:
 
 
 def owner(row: OwnerRow) -> Json:
-    return {**_owner(row.owner), "state": row.state, "seen_at": _time(row.seen_at), "facts": dict(row.facts)}
+    return {**owner_name(row.owner), "state": row.state, "seen_at": time(row.seen_at), "facts": dict(row.facts)}
 
 
 def run(row: RunRow) -> Json:
     return {
         "run": row.run,
-        "owner": _owner(row.lane.owner),
+        "owner": owner_name(row.lane.owner),
         "lane": row.lane.name,
         "slot": row.slot,
         "state": row.state,
-        "started_at": _time(row.started_at),
-        "ended_at": _time(row.ended_at),
+        "started_at": time(row.started_at),
+        "ended_at": time(row.ended_at),
         "account": account(row.account),
         "kinds": {name: account(share) for name, share in row.kinds.items()},
         "requests": row.requests,
@@ -60,8 +60,8 @@ def feed(state: FeedState) -> Json:
         "name": state.feed.name,
         "pages": state.seq,
         "complete": state.last and state.round_from is None,
-        "taken_at": _time(state.taken_at),
-        "listed_at": _time(state.listed_at),
+        "taken_at": time(state.taken_at),
+        "listed_at": time(state.listed_at),
         "closed": state.closed,
         "account": account(state.account),
         "problem": state.problem,
@@ -82,7 +82,7 @@ def version_of(version: Version) -> Json:
         "feed_key": key_of(version.feed_id),
         "version": version.id,
         "state": version.state,
-        "taken_at": _time(version.taken_at),
+        "taken_at": time(version.taken_at),
         "name": version.name,
         "folder": version.folder,
         "folder_key": key_of(version.folder),
@@ -110,18 +110,18 @@ def restore(row: RestoreRow) -> Json:
         "preview": row.preview,
         "mode": row.mode,
         "selection": {
-            "owner": _owner(chosen.owner),
+            "owner": owner_name(chosen.owner),
             "kinds": list(chosen.kinds),
-            "at": _time(chosen.at),
+            "at": time(chosen.at),
             "folder": chosen.folder,
             "items": list(chosen.items),
-            "changed_since": _time(chosen.changed_since),
+            "changed_since": time(chosen.changed_since),
         },
-        "place": {"owner": _owner(place.owner), "folder": place.folder, "tenant": place.tenant},
+        "place": {"owner": owner_name(place.owner), "folder": place.folder, "tenant": place.tenant},
         "ordered_by": row.ordered_by,
-        "ordered_at": _time(row.ordered_at),
-        "started_at": _time(row.started_at),
-        "ended_at": _time(row.ended_at),
+        "ordered_at": time(row.ordered_at),
+        "started_at": time(row.started_at),
+        "ended_at": time(row.ended_at),
         "cancelling": row.cancel and row.ended_at is None,
         "counts": dict(row.counts),
         "losses": dict(row.losses),
@@ -145,19 +145,19 @@ def outcome(row: OutcomeRow) -> Json:
         "new_item": row.outcome.item_id,
         "losses": list(row.outcome.losses),
         "note": row.outcome.note,
-        "at": _time(row.at),
+        "at": time(row.at),
     }
 
 
 def lost(row: LostTicket) -> Json:
-    return {"id": row.id, "queue": row.queue, "ticket": row.text, "reason": row.reason, "at": _time(row.at)}
+    return {"id": row.id, "queue": row.queue, "ticket": row.text, "reason": row.reason, "at": time(row.at)}
 
 
 def account(share: Account) -> Json:
     return {name: getattr(share, name) for name in Account.__slots__}
 
 
-def _owner(whose: Owner) -> Json:
+def owner_name(whose: Owner) -> Json:
     return {"owner": whose.key, "type": whose.type, "id": whose.id, "name": whose.name}
 
 
@@ -165,5 +165,5 @@ def _part(part: Part) -> Json:
     return {"size_bytes": part.size, "sha256": part.sha256}
 
 
-def _time(moment: datetime | None) -> str | None:
+def time(moment: datetime | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -5,7 +5,7 @@ Every noun with an `etag` is written conditionally: the tag is the one its last 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -238,3 +238,61 @@ class Hold:
     pinned: bool = False
     lifted_at: datetime | None = None
     lifted_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VaultHealth:
+    """The vault's health as it is known: the verification under way, the newest one that ended, and what they found."""
+
+    running: CareRow | None
+    last: CareRow | None
+    damages: Sequence[Damage]
+    holds: Sequence[Hold]
+
+
+# --- exports ----------------------------------------------------------------------------------------------------------
+
+MailFormat = Literal["eml", "mbox", "maildir"]
+ExportState = Literal["queued", "running", "done", "partial", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """An order to write what is kept into ZIPs, and how far it is.
+
+    `records`: with the JSON of each item. `progress` is the walk's own resume point (opaque); `volumes` counts those
+    that are there; `seal`: SHA-256 of the last one, which lists all others with theirs.
+    """
+
+    export: str
+    selection: Selection
+    mail: MailFormat
+    records: bool
+    state: ExportState
+    ordered_by: str
+    ordered_at: datetime
+    reason: str = ""  # as the caller gave it: a case number ...
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    touched_at: datetime | None = None
+    hop: int = 0
+    progress: str = ""
+    volumes: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    seal: str = ""
+    problems: tuple[str, ...] = ()
+    etag: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRow:
+    """One ZIP of an export. `last`: the one with the manifest, which ends the export."""
+
+    export: str
+    number: int
+    name: str  # in the container
+    sha256: str
+    size: int
+    files: int
+    items: int
+    last: bool = False

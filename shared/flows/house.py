@@ -67,6 +67,8 @@ class House:
     target_tenant: str = ""  # "" = no second tenant is configured
     reaper: Reaper | None = None  # None: this app may not delete
     copy: Blobs | None = None  # the vault's second copy, if there is one
+    own_vault: Vault | None = None  # where `vault` also reads the second copy: the first one alone, for its care
+    parcels: Parcels | None = None  # where exports are written to; None: this app makes none
     retention: Retention = field(default_factory=Retention)
 
     def kinds_for(self, owner_type: OwnerType, lane: str | None = None) -> list[Kind]:

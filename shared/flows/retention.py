@@ -81,6 +81,17 @@ class Retention:
     def any(self) -> bool:
         return self.everyone is not None or bool(self.kinds) or bool(self.owners)
 
+    @property
+    def told(self) -> dict[str, object]:
+        """For people: rules as they are written in the settings."""
+        return {
+            "everyone": write_rule(self.everyone) if self.everyone else None,
+            "kinds": {name: write_rule(rule) for name, rule in self.kinds.items()},
+            "owners": {pattern: write_rule(rule) for pattern, rule in self.owners},
+            "min_days": self.min_days,
+            "grace_days": self.grace_days,
+        }
+
     def rule(self, owner: Owner, kind: str) -> Rule | None:
         names = (owner.id.lower(), owner.name.lower())
         mine = (rule for pattern, rule in self.owners if any(fnmatchcase(name, pattern.lower()) for name in names))

@@ -49,6 +49,7 @@ def settings(running: Running, storage: str, **changes: str) -> Settings:
             "VAULT_CONTAINER": f"wiring-{uuid.uuid4().hex[:8]}",
             "AzureWebJobsStorage": storage,
             "BACKUP_SCHEDULE": "0 0 * * * *",
+            "CARE_SCHEDULE": "0 0 2 * * *",
             "API_AUDIENCE": AUDIENCE,
             **changes,
         }

@@ -28,7 +28,13 @@ from tests.unit.api.kept import ANN, DRIVE, INBOX_ID, LETTER, Kept, keep, sample
 ROOT = Path(__file__).parents[2]
 GUARDED = [route for route in ROUTES if route.roles]
 ORDER = {"owner": ANN.key, "kinds": ["mail"]}
-BODIES: dict[str, Any] = {"http_start_restore": ORDER, "http_start_backup": {"owners": ["a1"]}}
+BODIES: dict[str, Any] = {
+    "http_start_restore": ORDER,
+    "http_start_backup": {"owners": ["a1"]},
+    "http_start_verification": {"deep": "all"},
+    "http_hold": {"owner": ANN.key, "reason": "case 7"},
+    "http_forget": {"owner": ANN.key},
+}
 
 
 @cache
@@ -83,11 +89,14 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
         "runOnStartup": False,
         "useMonitor": True,
     }
+    assert triggers.pop("timer_care")["schedule"] == "%CARE_SCHEDULE%"
     assert {name: told["queueName"] for name, told in triggers.items()} == {
         "queue_plan": "plan",
         "queue_backup": "backup",
         "queue_item": "item",
         "queue_restore": "restore",
+        "queue_care": "care",
+        "poison_care": "care-poison",
         "poison_plan": "plan-poison",
         "poison_backup": "backup-poison",
         "poison_item": "item-poison",
@@ -141,7 +150,7 @@ def test_the_description_is_valid_openapi_and_tells_of_every_route() -> None:
 
 
 def test_examples_of_the_description_are_right() -> None:
-    for name in ("RestoreOrder", "BackupOrder"):
+    for name in ("RestoreOrder", "BackupOrder", "VerificationOrder", "HoldOrder", "ForgetOrder"):
         for example in openapi.SCHEMAS[name]["examples"]:
             conforms(example, name)
 

@@ -13,7 +13,8 @@ STATIONS = ("graph", "vault", "catalog", "work")
 NOUNS = ("shared.model", "shared.errors", "shared.ports", "shared.graph.steps")
 # A product's file touches the world; all others take values and return values.
 WORLD = frozenset({
-    "shared.graph.http", "shared.graph.entra", "shared.vault.blob", "shared.catalog.table", "shared.work.storage_queue",
+    "shared.graph.http", "shared.graph.entra", "shared.vault.blob", "shared.vault.reaper", "shared.catalog.table",
+    "shared.work.storage_queue",
     "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring",
 })  # fmt: skip
 WORLDLY = ("azure", "aiohttp", "msal", "requests", "os", "socket", "ssl", "subprocess", "urllib.request", "http.client")

@@ -34,6 +34,7 @@ GOOD = {
     "VAULT_STORAGE": "AccountName=a;AccountKey=canary-2;EndpointSuffix=core.windows.net",
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     "BACKUP_SCHEDULE": "0 0 */6 * * *",
+    "CARE_SCHEDULE": "0 0 2 * * *",
     "API_AUDIENCE": "api://holdfast, " + APP,
 }
 

@@ -19,9 +19,19 @@ from shared.api.keys import key_of
 from shared.api.routes import BY_NAME, Route
 from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
-from shared.catalog.nouns import LostTicket, OutcomeRow, OwnerRow, RestoreRow, RunRow
+from shared.catalog.nouns import (
+    CareRow,
+    Damage,
+    Hold,
+    LostTicket,
+    OutcomeRow,
+    OwnerRow,
+    RestoreRow,
+    RunRow,
+)
 from shared.errors import Misconfigured
 from shared.flows.house import House
+from shared.flows.person import certificate
 from shared.flows.sheet import Sheet, after
 from shared.kinds import KINDS
 from shared.model import (
@@ -122,6 +132,7 @@ def sample_params(route: Route) -> dict[str, str]:
         "part": "mime",
         "run": "run-1",
         "restore": "restore-1",
+        "care": "forget-person-1",
     }
     return {name: values[name] for name in route.params}
 
@@ -181,4 +192,9 @@ async def _told(house: House) -> None:
     await catalog.put_restore(replace(row, counts={"created": 1}, losses={"no dates": 1}, problems=("one",)))
     outcome = Restored("created", "new", ("no dates",), "ok")
     await catalog.put_outcomes([OutcomeRow("restore-1", "k", "mail", LETTER, "Hi", "Inbox", outcome, NOW)])
+    await catalog.put_care(CareRow("forget-person-1", "forget-person", "done", "caller-1", NOW, {"owner": ANN.key}), TENANT)
+    said = {"certificate": "forget-person-1", "owner": "user-b2", "removed": [], "kept": []}
+    await house.vault.put_back(certificate(TENANT, "forget-person-1"), json.dumps(said).encode())
+    await catalog.put_damages([Damage(ANN, "mail", INBOX_ID, LETTER, 1, "mime", "changed", "pages/x", "other bytes")])
+    await catalog.put_hold(Hold(ANN, "caller-1", NOW, "case 7"))
     await catalog.put_lost(LostTicket("m1", "backup", "{}", "failed five times", NOW))
