@@ -226,11 +226,13 @@ class Queues:
         self.clock = clock
         self.waiting: list[_Waiting] = []
         self.poison: list[tuple[str, Message]] = []
+        self.sent: list[_Waiting] = []  # all there ever were
         self._numbers = itertools.count(1)
 
     async def send(self, queue: str, text: str, delay_s: float = 0) -> None:
-        number = next(self._numbers)
-        self.put(queue, Message(f"m{number}", text), delay_s)
+        message = Message(f"m{next(self._numbers)}", text)
+        self.sent.append(_Waiting(self.clock._now, 0, queue, message))
+        self.put(queue, message, delay_s)
 
     def put(self, queue: str, message: Message, delay_s: float = 0) -> None:
         due = self.clock.now() + timedelta(seconds=delay_s)
@@ -312,7 +314,7 @@ def load(worlds: Worlds, saved: Saved) -> None:
     worlds.blobs.blobs, worlds.blobs.modified = dict(saved.blobs), dict(saved.modified)
     worlds.rows = _copied_rows(saved.rows)
     worlds.queues.waiting = list(saved.waiting)
-    worlds.queues.poison = []
+    worlds.queues.poison, worlds.queues.sent = [], []
     worlds.clock._now = saved.now
 
 
