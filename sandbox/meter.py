@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import re
 import threading
 from collections import Counter
@@ -147,7 +148,12 @@ def _forwarder(service: str, port: int, session: ClientSession, metered: Metered
         absent = [name for name in _OWN if name not in request.headers]
         try:
             async with session.request(
-                request.method, url, headers=headers, data=body or None, skip_auto_headers=absent, allow_redirects=False
+                request.method,
+                url,
+                headers=headers,
+                data=io.BytesIO(body) if body else None,
+                skip_auto_headers=absent,
+                allow_redirects=False,
             ) as answer:
                 content = await answer.read()
         except ClientError:

@@ -18,6 +18,9 @@ from sandbox import stack
 from sandbox.host.settings import read_local_settings
 from sandbox.process import CannotStart
 from sandbox.stack import LOCAL_SETTINGS, RUN_HOME, STORAGE_SETTINGS, Plan, Stack, require_free
+from shared.errors import Misconfigured
+from shared.kinds import KINDS
+from shared.settings import read
 
 HOST_PORT = 7071  # as `func start`
 TENANT_PORT = 18443  # the same each time: cursors name it
@@ -37,8 +40,11 @@ def main() -> int:
         require_free(told.port, "the API")
         if not real:
             require_free(TENANT_PORT, "the sandbox tenant")
-        serve(real_plan(environ, told.port) if real else sandbox_plan(told.port))
-    except CannotStart as why:
+        plan = real_plan(environ, told.port) if real else sandbox_plan(told.port)
+        if real:
+            check(environ, plan)
+        serve(plan)
+    except (CannotStart, Misconfigured) as why:
         print(f"run: {why}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -75,6 +81,11 @@ def real_plan(environ: Mapping[str, str], port: int) -> Plan:
     if not environ.get("API_AUDIENCE") and not environ.get("API_AUTH"):
         open_["API_AUTH"] = "off"
     return Plan(RUN_HOME, tenant=None, settings=open_, host_port=port, stored_here=here)
+
+
+def check(environ: Mapping[str, str], plan: Plan) -> None:
+    """Everything that is wrong with the settings, told before anything is started."""
+    read({**environ, **dict.fromkeys(plan.stored_here, DEVELOPMENT), **plan.settings}, kinds=tuple(KINDS))
 
 
 def serve(plan: Plan) -> None:

@@ -143,10 +143,11 @@ class Stack:
         deadline = time.monotonic() + within_s
         while not self.idle():
             if time.monotonic() > deadline:
+                about = ask("GET", f"{self.host_url}/admin/host/idle")
+                waiting = {queue: n for queue, n in about["queues"].items() if n}
+                what = f"{about['in_flight']} functions run, tickets wait: {waiting}"
                 log = _tail(self.plan.home / "host.log")
-                raise CannotStart(
-                    f"the functions are still at work after {within_s:.0f} s; the host's log ends:\n{log}"
-                )
+                raise CannotStart(f"still at work after {within_s:.0f} s ({what}); the host's log ends:\n{log}")
             tick()
             time.sleep(STEP_S)
 
@@ -203,20 +204,19 @@ def running(plan: Plan, tell: Tell = print) -> Iterator[Stack]:
 
 @contextlib.contextmanager
 def _orderly_end() -> Iterator[None]:
-    """SIGTERM ends us as Ctrl-C does: the children first."""
+    """SIGTERM ends us as Ctrl-C does: the children first. Also where a shell starts us with Ctrl-C switched off."""
 
     def ended(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    try:
-        before = signal.signal(signal.SIGTERM, ended)
-    except ValueError:  # not the main thread: whoever runs us sees to it
-        yield
-        return
+    before = {}
+    with contextlib.suppress(ValueError):  # not the main thread: whoever runs us sees to it
+        before = {number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -68,7 +68,15 @@ async def _part(
             return {"id": part["id"], "status": 424, "headers": {}, "body": error}
     headers = {k: v for k, v in (part.get("headers") or {}).items() if k.lower() != "authorization"}
     headers["Authorization"] = call.headers.get("Authorization", "")
-    raw = Raw(part["method"].upper(), "/" + part["url"].lstrip("/"), headers, _bytes(part), call.base, part=True)
+    raw = Raw(
+        part["method"].upper(),
+        "/" + part["url"].lstrip("/"),
+        headers,
+        _bytes(part),
+        call.base,
+        part=True,
+        sent_at=call.sent_at,
+    )
     served = await serve(call.tenant, routes, raw)
     if served.fault and served.fault.do == "missing":
         return None

@@ -28,6 +28,7 @@ class Call:
     base: str  # https://host:port the caller used
     signed_in: str | None = None  # user id of a delegated token, for /me
     body_size: int = 0
+    sent_at: float = 0.0  # of the envelope, for a part of a $batch
 
     def prefer(self, name: str) -> str | None:
         """The value of one preference; several may share a header or come as several headers."""

@@ -41,6 +41,7 @@ class Raw:
     body: bytes
     base: str
     part: bool = False  # of a $batch
+    sent_at: float = 0.0  # of its envelope; 0: now
 
 
 @dataclass(slots=True)
@@ -85,7 +86,8 @@ async def _paid(call: Call, match: Match, charge: Charge) -> Answer:
             raise Refusal(401, "UnknownError", "")
         raise Refusal(403, DENIED[charge.pool], "Access is denied. Check credentials and try again.")
     throttle, writes = call.tenant.throttle, call.method not in ("GET", "HEAD")
-    throttle.enter(call.app, charge, f"{call.method} {call.path.split('?')[0]}", call.body_size if writes else 0)
+    what = f"{call.method} {call.path.split('?')[0]}"
+    throttle.enter(call.app, charge, what, call.body_size if writes else 0, call.sent_at)
     if match.query is not None:
         for option in call.query:
             if option not in match.query:
@@ -133,7 +135,7 @@ def _call(tenant: Tenant, raw: Raw, claims: dict[str, Any], app: str) -> Call:
         headers["Prefer"] = ", ".join(headers.getall("Prefer"))  # several headers are one list
     return Call(
         raw.method, path, segments, query, headers, _body(raw), app, roles, tenant, raw.base,
-        claims["oid"] if "scp" in claims else None, len(raw.body),
+        claims["oid"] if "scp" in claims else None, len(raw.body), raw.sent_at or tenant.wall(),
     )  # fmt: skip
 
 

@@ -52,12 +52,13 @@ class Throttle:
         self.impolite: list[str] = []
         self.refused: collections.Counter[str] = collections.Counter()
 
-    def enter(self, app: str, charge: Charge, what: str, sent_bytes: int) -> None:
-        """Take the request's share of its budgets, or refuse with 429. A refused request counts as well."""
+    def enter(self, app: str, charge: Charge, what: str, sent_bytes: int, sent_at: float) -> None:
+        """Take the request's share of its budgets, or refuse with 429. A refused request counts as well. `sent_at`: the
+        parts of a $batch are on their way together, however late their turn comes."""
         scope, now = (app, charge.pool, charge.key), self._tenant.wall()
         told_at, until = self._told.get(scope, (0.0, 0.0))
-        if told_at + ON_ITS_WAY_S < now < until - TIMER_SLACK_S:
-            self.impolite.append(f"{app} {what} {until - now:.1f} s too early")
+        if told_at + ON_ITS_WAY_S < sent_at < until - TIMER_SLACK_S:
+            self.impolite.append(f"{app} {what} {until - sent_at:.1f} s too early")
         if not self._tenant.options.throttling:
             return
         if charge.pool == "mailbox":
