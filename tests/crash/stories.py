@@ -91,7 +91,7 @@ async def folders_on_the_move(stage: Stage) -> None:
 
 
 BACKUPS = (
-    Story("the first full backup", nothing),
+    Story("the first full backup", nothing, limits=Limits(gathered_items=1)),
     Story("a day of work", a_day_of_work),
     Story("every cursor expired", every_cursor_expired),
     Story(

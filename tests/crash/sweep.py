@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from functools import partial
 from multiprocessing import get_context
 
 from tests.crash.restores import RESTORES
-from tests.crash.stage import Outcome, SameWorlds, Stage, compare, play, staged
+from tests.crash.stage import Outcome, SameWorlds, Stage, compare, play, play_two, staged
 from tests.crash.stories import BACKUPS
 from tests.rig import Probe
 
@@ -62,20 +63,46 @@ def points(trace: list[str]) -> Iterator[Point]:
             yield Point(number, mode, name)
 
 
-Trial = Callable[[Stage, Outcome, Point], Awaitable[list[str]]]
+Found = dict[str, list[str]]  # what was tried, and what broke
+Trial = Callable[[Stage, Outcome, Point], Awaitable[Found]]
 
 
-async def die_once(stage: Stage, wanted: Outcome, point: Point) -> list[str]:
-    """The process really dies at every point; where it leaves the same worlds as before, the rerun would be the same
-    one as well and is not repeated."""
+SECOND_DEATHS = 2
+NEIGHBOURS = 16  # points in a row for one process: they often leave the same worlds
+
+
+async def die(stage: Stage, wanted: Outcome, point: Point) -> Found:
+    """The process really dies at every point. Where it leaves worlds from which no recovery was tried yet, one is, and
+    then others that die themselves; where it leaves the same ones again, it would only be the same recovery."""
     try:
         outcome = await play(stage, Probe(point.number, point.mode), known=True)
     except SameWorlds:
-        return []
-    found = compare(stage.story, wanted, outcome)
-    if not found:
-        stage.recovered.add(outcome.left)
+        return {str(point): []}
+    if not outcome.deaths:
+        return {str(point): ["nobody died there"]}
+    stage.recovered.add(outcome.left)
+    found = {str(point): compare(stage.story, wanted, outcome)}
+    draw = random.Random(f"{stage.story.name}/{point.number}/{point.mode}")
+    for _ in range(SECOND_DEATHS if stage.story.backs_up else 1):  # the same ones every time
+        second = Probe(draw.randint(1, outcome.recovery), draw.choice(("before", "after")))
+        outcome_ = await play(stage, Probe(point.number, point.mode), second)
+        again = f"{point}, then {second.mode} effect {second.die_at} of the recovery"
+        found[again] = compare(stage.story, wanted, outcome_)
     return found
+
+
+async def meet_a_twin(stage: Stage, wanted: Outcome, point: Point) -> Found:
+    """The process only seems dead, and goes on when another one has done its work. Before each write; of the reads,
+    which leave nothing behind but what the process believes, before each fourth."""
+    if point.mode != "before" or not (writes(point.name) or point.number % 4 == 0):
+        return {}
+    away_s = (600.0, 1_000.0)[point.number % 2]  # shorter and longer than a lane's lease
+    return {f"a twin of {point}": compare(stage.story, wanted, await play_two(stage, point.number, away_s))}
+
+
+def writes(name: str) -> bool:
+    verb = name.split()[1]
+    return verb not in ("get", "page", "read", "size", "list", "GET")
 
 
 async def sweep(name: str, trial: Trial, share: int = 0, shares: int = 1) -> Swept:
@@ -87,12 +114,15 @@ async def sweep(name: str, trial: Trial, share: int = 0, shares: int = 1) -> Swe
             swept.note(f"{name}: without any fault", ["the work was never handed on"])
         if wanted.broken:
             swept.note(f"{name}: without any fault", wanted.broken)
-        for point in list(points(wanted.trace))[share::shares]:
+        for n, point in enumerate(points(wanted.trace)):
+            if n // NEIGHBOURS % shares != share:
+                continue
             try:
                 found = await trial(stage, wanted, point)
             except Exception as why:  # the recovery itself fell over: a break, and the next point has its turn
-                found = [f"{type(why).__name__}: {why}"]
-            swept.note(f"{name}: {point}", found)
+                found = {str(point): [f"{type(why).__name__}: {why}"]}
+            for tried, broken in found.items():
+                swept.note(f"{name}: {tried}", broken)
     return swept
 
 

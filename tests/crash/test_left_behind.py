@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.crash import truth
-from tests.crash.stage import play, staged
+from tests.crash.stage import compare, play, play_two, staged
 from tests.crash.stories import BACKUPS
 from tests.rig import Probe
 
@@ -27,3 +27,13 @@ async def test_what_a_committed_page_holds_is_not_taken_again() -> None:
         whole = (await play(stage, Probe())).downloaded
         died = await play(stage, Probe(last_page, "after"))
         assert (died.deaths, died.downloaded) == (1, whole)
+
+
+async def test_a_page_never_points_into_the_twins_page_that_has_its_number() -> None:
+    """A worker that freezes between its listing and the look at what is known finds items of a page that is not there
+    for it yet; to use their bytes again would make a page that points at entries of another one of the same name."""
+    async with staged(BACKUPS[1]) as stage:
+        wanted = await play(stage, Probe())
+        looks = [n for n, name in enumerate(wanted.trace, 1) if name == "row page versions"]
+        outcomes = [await play_two(stage, look, 1_000.0) for look in looks]
+        assert [compare(stage.story, wanted, outcome) for outcome in outcomes] == [[] for _ in looks]
