@@ -16,10 +16,11 @@ from functions import (
 )
 from shared.settings import environment, role
 
-BACKUP = (plan, backup, poison, care, http_backups, http_items, http_restores, http_care, http_operations)
+BACKUP = (plan, backup, poison, http_backups, http_items, http_restores, http_care, http_operations)
 RESTORE = (restore,)
+CARE = (care,)
 # A role that does not exist gets the health check alone: it answers that the app is not set up, and nothing runs.
-DOORS = {"all": (*BACKUP, *RESTORE), "backup": BACKUP, "restore": RESTORE, "": (http_operations,)}
+DOORS = {"all": (*BACKUP, *RESTORE, *CARE), "backup": BACKUP, "restore": RESTORE, "care": CARE, "": (http_operations,)}
 
 app = func.FunctionApp()
 for doors in DOORS[role(environment())]:

@@ -64,7 +64,7 @@ def _size(name: str, meaning: str, default: int, low: int, high: int) -> Knob:
 
 _CARE = "Care"
 _M365, _STORAGE, _POLICY, _API = "Microsoft 365", "Storage", "What is backed up", "HTTP API"
-ROLES = ("all", "backup", "restore")
+ROLES = ("all", "backup", "restore", "care")
 
 KNOBS: tuple[Knob, ...] = (
     Knob(
@@ -217,7 +217,8 @@ KNOBS: tuple[Knob, ...] = (
     Knob(
         "HOLDFAST_ROLE", "Deployment",
         "Which doors this app has: `backup` (schedule, backups, HTTP API), `restore` (restores are carried out here, "
-        "under an identity of their own), or `all` on one machine. An app may not hold the other's credentials.",
+        "under an identity of their own), `care` (verification and retention), or `all` on one machine. An app may not "
+        "hold the others' credentials.",
         to.one_of(*ROLES), "all",
     ),
     Knob(

@@ -20,9 +20,15 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # What an app that has one role must not hold: with the other's credentials in it, the two would be one again.
 ELSEWHERE = {
     "all": (),
-    "backup": ("M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED"),
-    "restore": ("M365_BACKUP_",),
-}
+    "backup": (
+        "M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED",
+        "RETENTION_IDENTITY_",
+    ),
+    "restore": ("M365_BACKUP_", "RETENTION_IDENTITY_"),
+    "care": (
+        "M365_BACKUP_", "M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +176,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
     }
     mine = role(environ)
     problems += _misplaced(mine, values)
-    if mine != "backup" and bool(other) != bool(values["M365_TARGET_CLIENT_ID"]):
+    if mine not in ("backup", "care") and bool(other) != bool(values["M365_TARGET_CLIENT_ID"]):
         problems.append("M365_TARGET_TENANT_ID and M365_TARGET_CLIENT_ID belong together: set both or none")
     if other and other == tenant:
         problems.append("M365_TARGET_TENANT_ID: is M365_TENANT_ID; unset it, restores there need only M365_RESTORE_*")
@@ -334,7 +340,7 @@ def _api(environ: Mapping[str, str], values: Mapping[str, Any], problems: list[s
     auth: Literal["entra", "off"] = "off" if values["API_AUTH"] == "off" else "entra"
     if auth == "off" and (where := _not_local(environ)):
         problems.append(f"API_AUTH: off is for development on one machine, but {where}; set it to entra")
-    if auth == "entra" and not values["API_AUDIENCE"] and role(environ) != "restore":  # which has no HTTP doors
+    if auth == "entra" and not values["API_AUDIENCE"] and role(environ) not in ("restore", "care"):  # they have no HTTP doors
         problems.append(f"API_AUDIENCE: is missing. {BY_NAME['API_AUDIENCE'].meaning}")
     tenant, login = values["M365_TENANT_ID"], values["M365_LOGIN_BASE_URL"] or ""
     return Api(

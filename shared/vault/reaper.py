@@ -52,9 +52,13 @@ class AzureReaper:
             raise Unreachable("ask the storage's clock: its answer has no Date") from None
 
     async def delete(self, name: str, etag: str) -> Fate:
+        """Where the container keeps versions, the one that was current goes too: else its bytes would stay."""
         try:
             with translated(f"delete {name}"):
+                version = (await self._client.get_blob_client(name).get_blob_properties()).version_id
                 await self._client.delete_blob(name, etag=etag, match_condition=MatchConditions.IfNotModified)
+                if version:
+                    await self._client.delete_blob(name, version_id=version)
         except ResourceNotFoundError:
             return "missing"
         except ResourceModifiedError:

@@ -117,7 +117,12 @@ def test_the_app_that_restores_has_only_the_restores_queues() -> None:
 
 
 def test_the_app_that_backs_up_has_everything_else() -> None:
-    assert doors_of("backup") == set(bindings()) - {"queue_restore", "poison_restore"}
+    others = {"queue_restore", "poison_restore", "timer_care", "queue_care", "poison_care"}
+    assert doors_of("backup") == set(bindings()) - others
+
+
+def test_the_app_that_looks_after_the_vault_has_only_that() -> None:
+    assert doors_of("care") == {"timer_care", "queue_care", "poison_care"}
 
 
 def test_an_app_of_an_unknown_role_does_nothing_but_say_so() -> None:

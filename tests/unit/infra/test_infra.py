@@ -214,6 +214,16 @@ NOT_IN_AZURE = {
     "LANE_BUDGET_S": "as above",
     "GRAPH_PATIENCE_S": "as above",
     "EVENTS_PEOPLE": "as above",
+    **dict.fromkeys(
+        (
+            "RETENTION", "RETENTION_KINDS", "RETENTION_OWNERS", "RETENTION_MIN_DAYS", "RETENTION_GRACE_DAYS",
+            "RETENTION_CLOCK_S", "RETENTION_MASS_PERCENT", "RETENTION_IDENTITY_CLIENT_ID",
+        ),
+        "of the app that looks after the vault; through moreSettings",
+    ),
+    "VAULT_COPY_STORAGE": "a second copy is the customer's to make; through moreSettings",
+    "VAULT_COPY_CONTAINER": "as above",
+    "EXPORT_VOLUME_BYTES": "as above",
     "API_ISSUERS": "follows from the tenant",
     "API_JWKS_URL": "follows from the tenant",
 }
