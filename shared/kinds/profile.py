@@ -50,8 +50,8 @@ class Profile(Kind):
     name: ClassVar[str] = "profile"
     title: ClassVar[str] = "User profile"
     owner_types: ClassVar[frozenset[OwnerType]] = frozenset({"user"})
-    lane: ClassVar[str] = "directory"
-    exclusive_lane: ClassVar[bool] = False
+    lane: ClassVar[str] = "mailbox"  # photos count as the mailbox's requests (Graph docs: throttling-limits)
+    exclusive_lane: ClassVar[bool] = True
     read_permissions: ClassVar[tuple[str, ...]] = (READ,)  # reads photos as well
     write_permissions: ClassVar[tuple[str, ...]] = ("User.ReadWrite.All",)
     has_folders: ClassVar[bool] = False

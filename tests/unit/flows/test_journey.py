@@ -97,7 +97,7 @@ async def test_a_doubled_timer_plans_nothing_twice(stage: Stage) -> None:
     stage.worlds.clock.advance(45)
     await plan.tick(stage.house)
     await drain(stage.worlds, stage.house)
-    assert len(await stage.runs()) == 3  # a mailbox, a drive and the directory
+    assert len(await stage.runs()) == 2  # a mailbox and a drive
 
 
 async def test_a_lane_whose_ticket_was_lost_is_sent_again(stage: Stage) -> None:
