@@ -5,8 +5,10 @@ import azure.functions as func
 from functions import (
     backup,
     care,
+    export,
     http_backups,
     http_care,
+    http_exports,
     http_items,
     http_operations,
     http_restores,
@@ -16,7 +18,9 @@ from functions import (
 )
 from shared.settings import environment, role
 
-BACKUP = (plan, backup, poison, http_backups, http_items, http_restores, http_care, http_operations)
+BACKUP = (
+    plan, backup, poison, export, http_backups, http_items, http_restores, http_care, http_exports, http_operations,
+)  # fmt: skip
 RESTORE = (restore,)
 CARE = (care,)
 # A role that does not exist gets the health check alone: it answers that the app is not set up, and nothing runs.

@@ -117,6 +117,12 @@ param privateNetwork bool = false
 @description('Address range of that network, at least a /24.')
 param addressPrefix string = '10.93.0.0/24'
 
+// --- exports
+
+@description('Days after which an export ends.')
+@minValue(1)
+param exportDays int = 30
+
 // --- watching
 
 @description('Addresses that alerts are mailed to, comma separated.')
@@ -154,9 +160,10 @@ var backupHostName = 'sthostb${token}'
 var restoreHostName = 'sthostr${token}'
 var keyVaultName = 'kv-${token}'
 var containerName = 'vault'
+var exportContainer = 'exports'
 var packageContainer = 'package'
 // One queue per kind of ticket, and the one that the host moves a ticket to when it failed five times.
-var backupQueues = ['plan', 'backup', 'item', 'plan-poison', 'backup-poison', 'item-poison']
+var backupQueues = ['plan', 'backup', 'item', 'export', 'plan-poison', 'backup-poison', 'item-poison', 'export-poison']
 var orderQueue = 'restore'
 var restoreQueues = ['restore', 'restore-poison']
 // Verification, forgetting and drills are ordered like restores; who carries them out has the retention identity.
@@ -222,6 +229,8 @@ module vault 'modules/vault.bicep' = {
     tags: tags
     sku: vaultSku
     containerName: containerName
+    exportContainer: exportContainer
+    exportDays: exportDays
     softDeleteDays: softDeleteDays
     immutability: immutability
     immutabilityDays: immutabilityDays
@@ -281,6 +290,7 @@ module access 'modules/access.bicep' = {
   params: {
     vaultName: vaultName
     containerName: containerName
+    exportContainer: exportContainer
     workName: workName
     backupHostName: backupHostName
     restoreHostName: restoreHostName
@@ -293,6 +303,7 @@ module access 'modules/access.bicep' = {
     restorePrincipalId: identities.outputs.restorePrincipalId
     retentionPrincipalId: identities.outputs.retentionPrincipalId
     keeperRoleId: roles.outputs.keeperId
+    exporterRoleId: roles.outputs.exporterId
     retentionRoleId: roles.outputs.retentionId
     catalogRoleId: roles.outputs.catalogId
   }

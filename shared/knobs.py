@@ -11,7 +11,7 @@ from shared import readings as to
 # Names that begin like this are ours: one that is not in KNOBS is a mistake, most likely a misspelt one.
 PREFIXES = (
     "M365_", "BACKUP_", "RESTORE_", "VAULT_", "CATALOG_", "FILES_", "EVENTS_", "PAGE_", "PART_", "CHUNK_", "ITEM_",
-    "LANE_", "GRAPH_", "SPO_", "API_", "HOLDFAST_", "CARE_", "RETENTION",
+    "LANE_", "EXPORT_", "GRAPH_", "SPO_", "API_", "HOLDFAST_", "CARE_", "RETENTION",
 )  # fmt: skip
 # ... but these belong to the command line of HashiCorp Vault, which many machines have.
 FOREIGN = frozenset({
@@ -102,6 +102,8 @@ KNOBS: tuple[Knob, ...] = (
         to.storage, secret=True, required=True, sample="UseDevelopmentStorage=true",
     ),
     Knob("VAULT_CONTAINER", _STORAGE, "Blob container of the vault.", to.container, "vault"),
+    Knob("EXPORT_CONTAINER", _STORAGE, "Blob container of the same account that exports are written to.", to.container,
+         "exports"),
     Knob(
         "VAULT_IDENTITY_CLIENT_ID", _STORAGE,
         "Client id of the user-assigned managed identity for vault and catalog; not set: the default identity.",
@@ -212,6 +214,8 @@ KNOBS: tuple[Knob, ...] = (
     _size("LANE_BUDGET_S", "Seconds after which a lane hands itself on with a fresh ticket.", 600, 1, 1500),
     _size("GRAPH_PATIENCE_S", "A Retry-After up to this many seconds is waited out; a longer one puts the ticket back.",
           30, 0, 600),
+    _size("EXPORT_VOLUME_BYTES", "An export is cut into ZIPs of about this size; a bigger file gets one of its own.",
+          1024 * MIB, MIB, 16 * 1024 * MIB),
     _size("SPO_LICENCES", "SharePoint licences of the tenant: sizes the resource-unit budget for drives.",
           1000, 1, 10_000_000),
     Knob(

@@ -98,6 +98,31 @@ class Reaper(Protocol):
         or a legal hold of the container forbids it."""
 
 
+class Parcels(Protocol):
+    """The container of what leaves the house: exports. A parcel is put together from blocks and is there when it is
+    sealed, once and for all; blocks of one that never was are dropped by the service after a week."""
+
+    async def create(self, name: str, data: bytes) -> bool:
+        """A small one at once. False when a parcel of that name exists."""
+
+    async def stage(self, name: str, block: str, data: bytes) -> None:
+        """Bring a block. The same one again replaces itself."""
+
+    async def seal(self, name: str, blocks: Sequence[str], facts: Mapping[str, str]) -> bool:
+        """Make the parcel of its staged blocks, in this order, with a few facts beside it (lower-case names, ASCII).
+        False when a parcel of that name exists: it stays as it is."""
+
+    async def facts(self, name: str) -> Mapping[str, str] | None:
+        """None when there is no such parcel."""
+
+    async def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Raises PartMissing."""
+
+    async def link(self, name: str, begins: datetime, ends: datetime) -> str:
+        """A URL that reads this parcel for a while, signed by an Entra identity. Whoever has it may read, so that it is
+        a secret. Raises Misconfigured where no such link can be signed."""
+
+
 class Rows(Protocol):
     """Tables. Keys are made by catalog/keys.py and hold no character that Table Storage refuses."""
 

@@ -81,6 +81,7 @@ class Stores:
     identity_client_id: str = ""  # for vault and catalog
     copy: Storage | None = None
     copy_container: str = ""
+    exports: str = "exports"  # a container beside the vault's
     queues_identity_client_id: str = ""
 
 
@@ -119,6 +120,7 @@ class Sizes:
     item_ticket_bytes: int
     lane_budget_s: int
     graph_patience_s: int
+    export_volume_bytes: int
     spo_licences: int
 
 
@@ -296,6 +298,7 @@ def _stores(values: Mapping[str, Any], problems: list[str]) -> Stores | None:
         identity_client_id=values["VAULT_IDENTITY_CLIENT_ID"] or "",
         copy=values["VAULT_COPY_STORAGE"],
         copy_container=values["VAULT_COPY_CONTAINER"] or "",
+        exports=values["EXPORT_CONTAINER"] or "",
         queues_identity_client_id=values["AzureWebJobsStorage__clientId"] or "",
     )
 

@@ -19,6 +19,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "run": ("run", "owner", "lane", "state", "listed", "kept", "unchanged", "gone", "skipped", "lost", "bytes",
             "seconds", "problems", "whys"),
     "restore": ("restore", "state", "preview", "created", "completed", "replaced", "skipped", "failed"),
+    "export": ("export", "state", "volumes", "items", "files", "bytes", "failed"),
     "put_back": ("queue", "why", "seconds"),  # a ticket waits: throttled, unreachable, contended
     "given_up": ("queue", "why"),  # a ticket became a record: a person has to look
     # the catalog on all lanes of owners that the directory still has (`unseen` ones it has not): `late` ones ended

@@ -20,7 +20,7 @@ from shared.kinds import KINDS
 from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
-from shared.ports import Blobs, Clock, Graph, Queue, Reaper, Rows
+from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Rows
 from shared.settings import (
     ByCertificate,
     ByClientSecret,
@@ -129,6 +129,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             reaper=await _reaper(settings, credentials, opened),
             copy=copy,
             own_vault=own,
+            parcels=await _parcels(settings, credentials, opened) if settings.role in ("all", "backup") else None,
             retention=_retention(settings),
         )
         exits.push_async_exit(opened.pop_all())
@@ -177,6 +178,7 @@ def _limits(settings: Settings) -> Limits:
         lane_budget_s=s.lane_budget_s,
         lane_lease_s=s.lane_budget_s * 1.5,
         objective_s=settings.policy.objective_h * 3600.0,
+        volume_bytes=s.export_volume_bytes,
     )
 
 
@@ -245,6 +247,18 @@ async def _reaper(settings: Settings, credentials: Credentials, exits: AsyncExit
         reaper = AzureReaper.open(account, stores.container, credential)
     exits.push_async_callback(reaper.close)
     return reaper
+
+
+async def _parcels(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Parcels:
+    """Where exports are written to, beside the vault."""
+    from shared.vault.parcels import AzureParcels
+
+    stores = settings.stores
+    account, credential = await credentials.way_in(stores.vault, "blob", stores.identity_client_id)
+    with _named("VAULT_STORAGE"):
+        parcels = AzureParcels.open(account, stores.exports, credential)
+    exits.push_async_callback(parcels.close)
+    return parcels
 
 
 async def _rows(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Rows:

@@ -12,7 +12,7 @@ import heapq
 import io
 import itertools
 import pickle
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,13 +25,14 @@ from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options, Tenant
 from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
-from shared.flows import backup, items, plan, restore, settle, tend
+from shared.flows import backup, export, items, plan, restore, settle, tend
 from shared.flows.house import House, Limits, Policy
 from shared.graph.http import AiohttpWire, GraphClient, GraphSettings
 from shared.graph.line import Ask, Stream
 from shared.kinds import KINDS
 from shared.ports import Fate, Message, Row, Stamp
 from shared.vault.memory import MemoryBlobs, MemoryReaper
+from shared.vault.memory_parcels import MemoryParcels
 from shared.vault.vault import Vault
 from shared.work import tickets
 from tests.near_wire import NearWire, near_tenant
@@ -135,6 +136,24 @@ class ProbedBlobs:
         self._probe.begin("blob list")
         async for found in self._blobs.survey(prefix):
             yield found
+
+
+class ProbedParcels(ProbedBlobs):
+    def __init__(self, parcels: MemoryParcels, probe: Probe) -> None:
+        super().__init__(parcels, probe)
+        self._parcels = parcels
+
+    async def stage(self, name: str, block: str, data: bytes) -> None:
+        await self._probe.effect("parcel stage", lambda: self._parcels.stage(name, block, data))
+
+    async def seal(self, name: str, blocks: Sequence[str], facts: Mapping[str, str]) -> bool:
+        return await self._probe.effect("parcel seal", lambda: self._parcels.seal(name, blocks, facts))
+
+    async def facts(self, name: str) -> Mapping[str, str] | None:
+        return await self._probe.effect("parcel facts", lambda: self._parcels.facts(name))
+
+    async def link(self, name: str, begins: datetime, ends: datetime) -> str:
+        return await self._probe.effect("parcel link", lambda: self._parcels.link(name, begins, ends))
 
 
 class ProbedReaper:
@@ -278,6 +297,7 @@ class Worlds:
     blobs: MemoryBlobs
     rows: MemoryRows
     queues: Queues
+    parcels: MemoryParcels = field(default_factory=MemoryParcels)
 
     @property
     def tenant(self) -> Tenant:
@@ -313,6 +333,7 @@ def load(worlds: Worlds, saved: Saved) -> None:
     worlds.tenant.__dict__ = _Unpickler(io.BytesIO(saved.tenant), worlds.tenant).load() | kept
     worlds.blobs.blobs, worlds.blobs.modified = dict(saved.blobs), dict(saved.modified)
     worlds.rows = _copied_rows(saved.rows)
+    worlds.parcels = MemoryParcels()
     worlds.queues.waiting = list(saved.waiting)
     worlds.queues.poison, worlds.queues.sent = [], []
     worlds.clock._now = saved.now
@@ -403,9 +424,11 @@ def process(
     catalog = Catalog(ProbedRows(worlds.rows, probe), vault.read_page)
     queue = ProbedQueue(worlds.queues, probe)
     reaper = ProbedReaper(MemoryReaper(worlds.blobs, lambda: worlds.clock._now), probe)
+    parcels = ProbedParcels(worlds.parcels, probe)
     return House(
-        tenant, worlds.clock, vault, catalog, queue, graph, KINDS, policy or Policy(), limits or ONE_BY_ONE, reaper=reaper
-    )
+        tenant, worlds.clock, vault, catalog, queue, graph, KINDS, policy or Policy(), limits or ONE_BY_ONE,
+        reaper=reaper, parcels=parcels,
+    )  # fmt: skip
 
 
 async def deliver(worlds: Worlds, house: House, waiting: _Waiting) -> None:
@@ -421,6 +444,8 @@ async def deliver(worlds: Worlds, house: House, waiting: _Waiting) -> None:
                 await items.serve(tickets.read(message.text, tickets.ItemTicket), house)
             case tickets.RESTORE:
                 await restore.serve(tickets.read(message.text, tickets.RestoreTicket), house)
+            case tickets.EXPORT:
+                await export.serve(tickets.read(message.text, tickets.ExportTicket), house)
             case tickets.CARE:
                 await tend.serve(tickets.read(message.text, tickets.CareTicket), house)
 

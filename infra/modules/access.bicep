@@ -3,6 +3,8 @@
 param vaultName string
 @description('Name of the vault\'s container.')
 param containerName string
+@description('Name of the container of exports.')
+param exportContainer string
 @description('Name of the account with catalog and queues.')
 param workName string
 @description('Name of the backup app\'s host account.')
@@ -27,12 +29,15 @@ param restorePrincipalId string
 param retentionPrincipalId string
 @description('Custom role: reads and creates, in the vault.')
 param keeperRoleId string
+@description('Custom role: writes exports.')
+param exporterRoleId string
 @description('Custom role: deletes, in the vault.')
 param retentionRoleId string
 @description('Custom role: rows of the catalog.')
 param catalogRoleId string
 
 // Built-in roles (Azure docs: built-in roles).
+var blobDelegator = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'db58b8e5-c6ad-4a2a-8342-4190687cbf4a')
 var blobReader = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1')
 var queueContributor = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '974c5e8b-45b9-4653-ba55-5f855dd0fb88')
 var queueSender = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a')
@@ -51,6 +56,10 @@ resource vaultBlobs 'Microsoft.Storage/storageAccounts/blobServices@2026-04-01' 
 resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-04-01' existing = {
   parent: vaultBlobs
   name: containerName
+}
+resource exports 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-04-01' existing = {
+  parent: vaultBlobs
+  name: exportContainer
 }
 resource work 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: workName
@@ -103,6 +112,21 @@ resource retentionDeletes 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   scope: container
   name: guid(container.id, retentionPrincipalId, retentionRoleId)
   properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: retentionRoleId }
+}
+
+// --- exports: put together from blocks, which takes the right to write; and links that let somebody read one for a while
+
+resource backupExports 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: exports
+  name: guid(exports.id, backupPrincipalId, exporterRoleId)
+  properties: { principalId: backupPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: exporterRoleId }
+}
+
+// Asks for a key of the account; a link signed with it can do no more than its signer: read the vault, or exports.
+resource backupSigns 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: vault
+  name: guid(vault.id, backupPrincipalId, blobDelegator)
+  properties: { principalId: backupPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: blobDelegator }
 }
 
 // --- the catalog

@@ -25,6 +25,25 @@ resource keeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
+// Writes exports: blocks that are put together (Put Block and Put Block List need `write`). Deletes nothing: a rule ends them.
+resource exporter 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'exporter')
+  properties: {
+    roleName: 'Holdfast exporter (${token})'
+    description: 'Reads and writes exports. Deletes nothing.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: ['${blobs}/read', '${blobs}/add/action', '${blobs}/write']
+        notDataActions: []
+      }
+    ]
+  }
+}
+
 // Deletes what is over age, with its versions; creates and changes nothing. What an immutability policy protects stays.
 resource retention 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'retention')
@@ -64,5 +83,6 @@ resource catalog 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 }
 
 output keeperId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keeper.name)
+output exporterId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', exporter.name)
 output retentionId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', retention.name)
 output catalogId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', catalog.name)

@@ -9,6 +9,11 @@ param tags object
 param sku string
 @description('Name of the container.')
 param containerName string
+@description('Name of the container that exports are written to; empty: none is made.')
+param exportContainer string = ''
+@description('Days after which an export ends.')
+@minValue(1)
+param exportDays int = 30
 @description('Days for which what was deleted can be brought back.')
 @minValue(7)
 @maxValue(365)
@@ -44,6 +49,24 @@ param keyName string = ''
 var ownKey = { keySource: 'Microsoft.Keyvault', identity: { userAssignedIdentity: keyIdentityId }, keyvaultproperties: { keyname: keyName, keyvaulturi: keyVaultUri } }
 var services = { blob: { keyType: 'Account', enabled: true } }
 var places = ['${containerName}/pages/', '${containerName}/parts/']
+var age = {
+  name: 'age'
+  type: 'Lifecycle'
+  enabled: true
+  definition: {
+    filters: { blobTypes: ['blockBlob'], prefixMatch: places }
+    actions: { baseBlob: union(toCool, toCold) }
+  }
+}
+var end = {
+  name: 'exports-end'
+  type: 'Lifecycle'
+  enabled: true
+  definition: {
+    filters: { blobTypes: ['blockBlob'], prefixMatch: ['${exportContainer}/'] }
+    actions: { baseBlob: { delete: { daysAfterCreationGreaterThan: exportDays } }, version: { delete: { daysAfterCreationGreaterThan: exportDays } } }
+  }
+}
 var toCool = coolAfterDays == 0 ? {} : { tierToCool: { daysAfterCreationGreaterThan: coolAfterDays } }
 var toCold = coldAfterDays == 0 ? {} : { tierToCold: { daysAfterCreationGreaterThan: coldAfterDays } }
 
@@ -95,23 +118,18 @@ resource policy 'Microsoft.Storage/storageAccounts/blobServices/containers/immut
   properties: { immutabilityPeriodSinceCreationInDays: immutabilityDays }
 }
 
-resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04-01' = if (coolAfterDays + coldAfterDays > 0) {
+// What leaves the house: copies that somebody asked for, which end by themselves. No policy holds them.
+resource exports 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-04-01' = if (!empty(exportContainer)) {
+  parent: blobs
+  name: empty(exportContainer) ? 'exports' : exportContainer
+  properties: { publicAccess: 'None' }
+}
+
+resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04-01' = if (coolAfterDays + coldAfterDays > 0 || !empty(exportContainer)) {
   parent: account
   name: 'default'
   properties: {
-    policy: {
-      rules: [
-        {
-          name: 'age'
-          type: 'Lifecycle'
-          enabled: true
-          definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: places }
-            actions: { baseBlob: union(toCool, toCold) }
-          }
-        }
-      ]
-    }
+    policy: { rules: concat(coolAfterDays + coldAfterDays > 0 ? [age] : [], empty(exportContainer) ? [] : [end]) }
   }
   dependsOn: [blobs]
 }

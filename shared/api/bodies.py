@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from shared.api.keys import owner_of
 from shared.api.problems import BadRequest, NotThere, TooLarge, WrongMedia
+from shared.catalog.nouns import MailFormat
 from shared.model import Json, Mode, Owner, Place, Selection
 
 LARGEST = 256 * 1024  # bytes of a body: thousands of item ids
@@ -43,6 +44,14 @@ class RestoreOrder:
         return not same_owner or self.place.tenant not in ("", self.selection.owner.tenant)
 
 
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    selection: Selection
+    mail: MailFormat
+    records: bool
+    reason: str
+
+
 def parse(raw: bytes, content_type: str) -> Json:
     """The JSON object of a body; an empty body is an empty object."""
     if len(raw) > LARGEST:
@@ -73,29 +82,22 @@ def read_restore(
     """The order in a body. Without `place` things go back to their owner into a folder "Restored"; without `at` they
     are taken as of now; without `mode` what exists is left alone."""
     members = _Members(body)
-    owner = members.owner("owner", tenant)
+    chosen = _selection(members, tenant, kinds, now)
     place = members.inner("place")
     to_tenant = place.text("tenant")
     if to_tenant and to_tenant not in (tenant, target_tenant):
         place.wrong("tenant", "not a tenant that restores may go to")
     order = RestoreOrder(
-        Selection(
-            owner=owner,
-            kinds=members.texts("kinds", 50, allowed=kinds),
-            at=members.moment("at", now) or now,
-            folder=members.text("folder") or None,
-            items=members.texts("items", MOST_ITEMS),
-            changed_since=members.moment("changed_since", now),
-        ),
+        chosen,
         Place(
-            owner=place.owner("owner", to_tenant or tenant) if "owner" in place.body else owner,
+            owner=place.owner("owner", to_tenant or tenant) if "owner" in place.body else chosen.owner,
             folder=place.text("folder", longest=255) or "Restored",
             tenant="" if to_tenant == tenant else to_tenant,
         ),
         mode=_mode(members),
         preview=members.flag("preview"),
     )
-    _consistent(order, members)
+    _consistent(chosen, members)
     members.finish()
     return order
 
@@ -156,8 +158,37 @@ def _mode(members: _Members) -> Mode:
     return text  # type: ignore[return-value]  # checked above
 
 
-def _consistent(order: RestoreOrder, members: _Members) -> None:
-    chosen = order.selection
+def read_export(body: Json, tenant: str, kinds: Collection[str], now: datetime) -> ExportOrder:
+    """The order in a body. Without `at` things come out as they are now; without `mail` each message is a file."""
+    members = _Members(body)
+    chosen = _selection(members, tenant, kinds, now)
+    mail = members.text("mail") or "eml"
+    if mail not in get_args(MailFormat):
+        members.wrong("mail", f"one of {', '.join(get_args(MailFormat))}")
+        mail = "eml"
+    order = ExportOrder(
+        chosen,
+        mail,  # type: ignore[arg-type]  # checked above
+        members.flag("records"),
+        members.text("reason", longest=500),
+    )
+    _consistent(chosen, members)
+    members.finish()
+    return order
+
+
+def _selection(members: _Members, tenant: str, kinds: Collection[str], now: datetime) -> Selection:
+    return Selection(
+        owner=members.owner("owner", tenant),
+        kinds=members.texts("kinds", 50, allowed=kinds),
+        at=members.moment("at", now) or now,
+        folder=members.text("folder") or None,
+        items=members.texts("items", MOST_ITEMS),
+        changed_since=members.moment("changed_since", now),
+    )
+
+
+def _consistent(chosen: Selection, members: _Members) -> None:
     if not chosen.kinds:
         members.wrong("kinds", "is missing; name at least one kind")
     if (chosen.folder is not None or chosen.items) and len(chosen.kinds) > 1:
@@ -180,6 +211,13 @@ def kind_of(query: Mapping[str, str], kinds: Collection[str], *, required: bool)
     if (name or required) and name not in kinds:
         raise BadRequest(f"kind: one of {', '.join(kinds)}")
     return name
+
+
+def number_of(text: str, name: str) -> int:
+    """A small number in a path or cursor."""
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise NotThere(f"{name}: a number, as the listing gives it")
+    return int(text)
 
 
 def version_of(text: str) -> int:

@@ -40,6 +40,8 @@ _PARAMS: dict[str, Json] = {
     "part": text("The part's name, as the version tells it.", examples=["mime"]),
     "run": text("The run's id."),
     "restore": text("The restore's id."),
+    "export": text("The export's id."),
+    "volume": text("The volume's number.", pattern="^[0-9]{1,6}$"),
     "care": text("Id of the verification or order to forget."),
     "folder": text("Key of the folder whose content is listed; not given: the top.", pattern=KEY),
     "at": text("Moment (RFC 3339, with offset); not given: now.", format="date-time"),
@@ -96,7 +98,7 @@ def _operation(route: Route) -> Json:
         )
     if route.body:
         operation["requestBody"] = {
-            "required": route.body == "RestoreOrder",
+            "required": route.body in ("RestoreOrder", "ExportOrder"),
             "content": {"application/json": {"schema": ref(route.body)}},
         }
     return operation

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.api.tokens import ADMIN, CROSS_OWNER, READ, RESTORE, ROLES
+from shared.api.tokens import ADMIN, CROSS_OWNER, EXPORT, READ, RESTORE, ROLES
 
 Method = Literal["GET", "POST", "DELETE"]
 PREFIX = "/api"  # routePrefix in host.json
@@ -80,6 +80,18 @@ ROUTES: tuple[Route, ...] = (
           body="ForgetOrder", answer="Care", status=202),
     Route("http_certificate", "GET", "certificates/{care}", "What was removed of a person, and what a hold kept",
           answer="Certificate"),
+    Route("http_start_export", "POST", "exports", "Write what is kept into ZIPs", (EXPORT,), body="ExportOrder",
+          answer="Export", status=202),
+    Route("http_exports", "GET", "exports", "Exports, newest first", (READ, EXPORT), query=("limit",),
+          answer="Exports"),
+    Route("http_export", "GET", "exports/{export}", "How far an export is", (READ, EXPORT), answer="Export",
+          audited=False),
+    Route("http_export_volumes", "GET", "exports/{export}/volumes", "The ZIPs of an export", (READ, EXPORT),
+          query=_PAGED, answer="Volumes"),
+    Route("http_export_volume", "GET", "exports/{export}/volumes/{volume}", "The bytes of one ZIP of an export",
+          (EXPORT,), answer="bytes"),
+    Route("http_export_link", "GET", "exports/{export}/volumes/{volume}/link",
+          "A URL that reads this ZIP for an hour, where the account can sign one", (EXPORT,), answer="Link"),
     Route("http_lost", "GET", "lost", "Tickets that were given up", answer="LostTickets"),
     Route("http_health", "GET", "health", "Whether the app answers", (), answer="Health", audited=False),
     Route("http_openapi", "GET", "openapi.json", "This description", ROLES, answer="Document", audited=False),

@@ -14,8 +14,9 @@ from shared.api.problems import Forbidden, Unauthenticated
 READ = "Holdfast.Read"
 RESTORE = "Holdfast.Restore"
 CROSS_OWNER = "Holdfast.Restore.CrossOwner"
+EXPORT = "Holdfast.Export"
 ADMIN = "Holdfast.Admin"
-ROLES = (READ, RESTORE, CROSS_OWNER, ADMIN)
+ROLES = (READ, RESTORE, CROSS_OWNER, EXPORT, ADMIN)
 
 LEEWAY_S = 120  # clocks of different machines
 LONGEST = 16 * 1024  # characters; Entra's stay below 4 KiB, hosts cap headers at 16 to 32

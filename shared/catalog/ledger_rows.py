@@ -250,7 +250,7 @@ def restore_row(restore: RestoreRow) -> Columns:
             }
         ),
     }
-    put_json(row, "selection", _write_selection(restore.selection))
+    put_json(row, "selection", write_selection(restore.selection))
     put_json(row, "place", asdict(restore.place))
     put_text(row, "progress", restore.progress)
     for name in ("counts", "losses", "estimate", "problems"):
@@ -262,7 +262,7 @@ def read_restore(row: Row) -> RestoreRow:
     place = get_json(row, "place", {})
     return RestoreRow(
         text(row, "restore"),
-        _read_selection(get_json(row, "selection", {})),
+        read_selection(get_json(row, "selection", {})),
         Place(**{**place, "owner": Owner(**place["owner"])}),
         cast(Mode, str(row["mode"])),
         bool(row.get("preview", False)),
@@ -283,12 +283,12 @@ def read_restore(row: Row) -> RestoreRow:
     )
 
 
-def _write_selection(selection: Selection) -> dict[str, Any]:
+def write_selection(selection: Selection) -> dict[str, Any]:
     since = write_time(selection.changed_since)
     return {**asdict(selection), "at": write_time(selection.at), "changed_since": since}
 
 
-def _read_selection(said: dict[str, Any]) -> Selection:
+def read_selection(said: dict[str, Any]) -> Selection:
     tuples = {name: tuple(said[name]) for name in ("kinds", "items")}
     times = {name: read_time(said[name]) for name in ("at", "changed_since")}
     return Selection(**{**said, **tuples, **times, "owner": Owner(**said["owner"])})

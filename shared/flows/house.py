@@ -11,7 +11,7 @@ from shared.catalog.catalog import Catalog
 from shared.flows.retention import Retention
 from shared.kinds.kind import Kind
 from shared.model import Lane, Owner, OwnerType
-from shared.ports import Blobs, Clock, Graph, Queue, Reaper, Scope
+from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Scope
 from shared.vault.vault import Vault
 
 Identity = Literal["backup", "restore", "target"]
@@ -31,6 +31,7 @@ class Limits:
     plan_gap_s: float = 300.0  # a second tick within this time plans nothing (doubled timer)
     objective_s: float = 86_400.0  # a lane whose last run ended longer ago is late
     lost_retry_s: float = 3600.0  # an owed item's first wait; doubles up to a day
+    volume_bytes: int = 1 << 30  # of one ZIP of an export
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import get_args
 
 from shared.catalog.nouns import OwnerRow, RunRow
 from shared.errors import Contended, Misconfigured
-from shared.flows import lanes, restore
+from shared.flows import export, lanes, restore
 from shared.flows.house import House
 from shared.flows.walk import Walk
 from shared.graph.steps import Refused
@@ -29,6 +29,7 @@ async def tick(house: House) -> None:
         if owner_type in house.policy.owner_types and house.kinds_for(owner_type):
             await house.queue.send(tickets.PLAN, tickets.write(PlanTicket(house.tenant, slot, owner_type)))
     await restore.wake(house)
+    await export.wake(house)
 
 
 async def serve(ticket: PlanTicket, house: House) -> None:

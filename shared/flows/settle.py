@@ -21,7 +21,7 @@ from shared.flows.house import House
 from shared.ports import Message
 from shared.telemetry import tell
 from shared.work import tickets
-from shared.work.tickets import RestoreTicket
+from shared.work.tickets import ExportTicket, RestoreTicket
 
 log = logging.getLogger("holdfast.settle")
 LONGEST_DELAY_S = 6 * 86_400  # a queue message lives seven days by default
@@ -51,6 +51,7 @@ async def lose(message: Message, queue: str, house: House, reason: str, *, why: 
     await house.catalog.put_lost(lost)
     await _mark_run(message, house, reason)
     await _mark_restore(message, house, reason)
+    await _mark_export(message, house, reason)
     tell("given_up", queue=queue, why=why)
 
 
@@ -81,3 +82,16 @@ async def _mark_restore(message: Message, house: House, reason: str) -> None:
         return
     problems = (*row.problems, f"its ticket was given up: {reason}"[:500])
     await house.catalog.put_restore(replace(row, state="failed", ended_at=house.clock.now(), problems=problems))
+
+
+async def _mark_export(message: Message, house: House, reason: str) -> None:
+    """The same of an export; the volumes that are there stay."""
+    try:
+        ticket = tickets.read(message.text, ExportTicket)
+    except Damaged:
+        return
+    row = await house.catalog.export(house.tenant, ticket.export)
+    if row is None or row.ended_at is not None or row.hop > ticket.hop:
+        return
+    problems = (*row.problems, f"its ticket was given up: {reason}"[:500])
+    await house.catalog.put_export(replace(row, state="failed", ended_at=house.clock.now(), problems=problems))

@@ -74,7 +74,7 @@ def squeeze(name: str, data: bytes) -> Packed:
     if len(data) > ENTRY_LIMIT:
         raise ValueError(f"{name}: {len(data)} bytes are too many for one entry; keep them as chunks")
     crc = zlib.crc32(data)
-    if not _is_squeezed(name, data):
+    if not is_squeezed(name, data):
         small = _deflate(data)
         if len(small) < len(data) * WORTH:
             return Packed(name, DEFLATED, crc, len(data), small)
@@ -204,7 +204,7 @@ def _read_central(tail: bytes, at: int) -> tuple[Filed, int, int]:
     return Filed(name, method, crc, size, packed, offset), local, at + name_length
 
 
-def _is_squeezed(name: str, data: bytes) -> bool:
+def is_squeezed(name: str, data: bytes) -> bool:
     _, dot, ending = name.rpartition(".")
     return _SQUEEZED.fullmatch(dot + ending) is not None or data.startswith(_MAGIC) or data[4:8] == b"ftyp"
 

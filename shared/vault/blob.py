@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC
-from typing import Any
+from typing import Any, Self
 
 from azure.core import MatchConditions
 from azure.core.credentials_async import AsyncTokenCredential
@@ -34,7 +34,7 @@ class AzureBlobs:
     @classmethod
     def open(
         cls, account: str, container: str, credential: AsyncTokenCredential | None = None, **options: Any
-    ) -> AzureBlobs:
+    ) -> Self:
         """`account`: a connection string, or with a credential the account's blob URL. `options` go to the client:
         `transport` (a storage.Wire) to share a connection pool, `connection_verify` for a CA file."""
         settings = {

@@ -10,8 +10,8 @@ from shared.errors import FormatUnknown
 from shared.model import Owner, OwnerType
 
 VERSION = 1
-PLAN, BACKUP, ITEM, RESTORE, CARE = "plan", "backup", "item", "restore", "care"
-QUEUES = (PLAN, BACKUP, ITEM, RESTORE, CARE)
+PLAN, BACKUP, ITEM, RESTORE, CARE, EXPORT = "plan", "backup", "item", "restore", "care", "export"
+QUEUES = (PLAN, BACKUP, ITEM, RESTORE, CARE, EXPORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,19 @@ class CareTicket:
     hop: int = 0
 
 
-Ticket = PlanTicket | LaneTicket | ItemTicket | RestoreTicket | CareTicket
+@dataclass(frozen=True, slots=True)
+class ExportTicket:
+    """Go on with an export, whose order and progress the catalog holds."""
+
+    queue: ClassVar[str] = EXPORT
+    tenant: str
+    export: str
+    hop: int = 0
+
+
+Ticket = PlanTicket | LaneTicket | ItemTicket | RestoreTicket | CareTicket | ExportTicket
 _TYPES: dict[str, type[Ticket]] = {t.queue: t for t in get_args(Ticket)}
-T = TypeVar("T", PlanTicket, LaneTicket, ItemTicket, RestoreTicket, CareTicket)
+T = TypeVar("T", PlanTicket, LaneTicket, ItemTicket, RestoreTicket, CareTicket, ExportTicket)
 
 
 def write(ticket: Ticket) -> str:
@@ -117,7 +127,7 @@ def _check(ticket: Ticket) -> None:
             fine = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         elif name == "owner_type":
             fine = value in get_args(OwnerType)
-        elif name in ("owner_id", "tenant", "run", "restore", "care", "slot", "lane", "kind"):
+        elif name in ("owner_id", "tenant", "run", "restore", "care", "export", "slot", "lane", "kind"):
             fine = isinstance(value, str) and value != "" and not set(value) & set("/\\#?\x00")
         else:
             fine = isinstance(value, str)

@@ -20,7 +20,7 @@ from shared import wiring
 from shared.api import openapi
 from shared.api.keys import key_of
 from shared.api.routes import ROUTES, Route
-from shared.api.tokens import ADMIN, CROSS_OWNER, READ, RESTORE, ROLES
+from shared.api.tokens import ADMIN, CROSS_OWNER, EXPORT, READ, RESTORE, ROLES
 from shared.work.tickets import RestoreTicket, write
 from tests.unit.api.entra import BAD, TENANT
 from tests.unit.api.kept import ANN, DRIVE, INBOX_ID, LETTER, Kept, keep, sample_params, sample_query
@@ -34,6 +34,7 @@ BODIES: dict[str, Any] = {
     "http_start_verification": {"deep": "all"},
     "http_hold": {"owner": ANN.key, "reason": "case 7"},
     "http_forget": {"owner": ANN.key},
+    "http_start_export": ORDER,
 }
 
 
@@ -96,6 +97,8 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
         "queue_item": "item",
         "queue_restore": "restore",
         "queue_care": "care",
+        "queue_export": "export",
+        "poison_export": "export-poison",
         "poison_care": "care-poison",
         "poison_plan": "plan-poison",
         "poison_backup": "backup-poison",
@@ -221,7 +224,7 @@ async def test_restoring_into_somebody_else_needs_its_own_role(
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 async def test_every_answer_is_as_described(route: Route, kept: Kept) -> None:
-    roles = [ADMIN, RESTORE]
+    roles = [ADMIN, RESTORE, EXPORT]
     response = await kept.knock(
         route.name, roles=roles, query=sample_query(route), body=BODIES.get(route.name), **sample_params(route)
     )
@@ -255,6 +258,32 @@ async def test_a_wrong_order_is_told_member_by_member(kept: Kept) -> None:
     assert response.status_code == 400
     assert {e["member"] for e in body_of(response)["errors"]} == {"owner", "kinds", "when"}
     conforms(body_of(response), "Problem")
+
+
+async def test_an_export_is_ordered_with_its_reason_and_whoever_reads_may_not(kept: Kept) -> None:
+    order = {**ORDER, "mail": "maildir", "reason": "case 7", "records": True}
+    response = await kept.knock("http_start_export", roles=[EXPORT], body=order)
+    told = body_of(response)
+    assert response.headers["Location"] == told["status"] == f"/api/exports/{told['export']}"
+    assert (told["mail"], told["reason"], told["ordered_by"]) == ("maildir", "case 7", "caller-1") and told["records"]
+    assert [(q, t["export"]) for q, t in kept.sent.tickets] == [("export", told["export"])]
+    assert (await kept.knock("http_start_export", roles=[READ], body=order)).status_code == 403
+    wrong = await kept.knock("http_start_export", roles=[EXPORT], body={**order, "mail": "pst", "place": {}})
+    assert {e["member"] for e in body_of(wrong)["errors"]} == {"mail", "place"}
+
+
+async def test_a_volume_is_read_in_ranges_and_its_link_is_in_no_audit(kept: Kept) -> None:
+    place = {"export": "export-1", "volume": "1"}
+    response = await kept.knock("http_export_volume", roles=[EXPORT], headers={"Range": "bytes=3-"}, **place)
+    assert (response.status_code, response.get_body()) == (206, b"zip")
+    link = body_of(await kept.knock("http_export_link", roles=[EXPORT], **place))
+    assert link["url"].startswith("https://blobs.example/export-1/")
+    assert not [row for row in await kept.house.catalog.audits() if "blobs.example" in str(row)]
+    assert kept.house.parcels is not None
+    kept.house.parcels.signs = ""  # type: ignore[attr-defined]  # the memory twin
+    assert (await kept.knock("http_export_link", roles=[EXPORT], **place)).status_code == 409
+    kept.house.parcels.blobs.clear()  # type: ignore[attr-defined]  # it has ended
+    assert (await kept.knock("http_export_volume", roles=[EXPORT], **place)).status_code == 404
 
 
 async def test_a_restore_can_be_cancelled(kept: Kept) -> None:
@@ -351,7 +380,7 @@ class Delivered(func.QueueMessage):
         return 2
 
 
-@pytest.mark.parametrize("name", ["queue_plan", "queue_backup", "queue_item", "queue_restore"])
+@pytest.mark.parametrize("name", ["queue_plan", "queue_backup", "queue_item", "queue_restore", "queue_export"])
 async def test_a_ticket_that_cannot_be_read_becomes_a_record_and_is_done(name: str, kept: Kept) -> None:
     await door(name)(Delivered(id="m9", body=b"\xff not json"))
     newest = next(lost for lost in await kept.house.catalog.lost_tickets() if lost.id == "m9")
@@ -379,6 +408,6 @@ async def test_the_timer_starts_an_enumeration(kept: Kept) -> None:
 
 
 def door(name: str) -> Any:
-    from functions import backup, plan, poison, restore
+    from functions import backup, export, plan, poison, restore
 
-    return next(vars(module)[name] for module in (plan, backup, restore, poison) if name in vars(module))
+    return next(vars(module)[name] for module in (plan, backup, restore, export, poison) if name in vars(module))

@@ -14,7 +14,7 @@ NOUNS = ("shared.model", "shared.errors", "shared.ports", "shared.graph.steps")
 # A product's file touches the world; all others take values and return values.
 WORLD = frozenset({
     "shared.graph.http", "shared.graph.entra", "shared.vault.blob", "shared.vault.reaper", "shared.catalog.table",
-    "shared.work.storage_queue",
+    "shared.vault.parcels", "shared.work.storage_queue",
     "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring",
 })  # fmt: skip
 WORLDLY = ("azure", "aiohttp", "msal", "requests", "os", "socket", "ssl", "subprocess", "urllib.request", "http.client")
@@ -38,7 +38,10 @@ MAY = {
     "shared.ports": ("shared.model", "shared.graph.steps"),
     "shared.graph.steps": ("shared.model",),
     "shared.kinds": ("shared.kinds", "shared.graph.steps", "shared.model", "shared.errors"),
-    "shared.flows": ("shared.flows", "shared.kinds", "shared.quickxor", "shared.telemetry", *NOUNS,
+    "shared.export": ("shared.export", "shared.kinds", "shared.model", "shared.errors"),
+    "shared.export.names": (),  # the offline reader uses them, too
+    "shared.export.vcard": (),
+    "shared.flows": ("shared.flows", "shared.export", "shared.kinds", "shared.quickxor", "shared.telemetry", *NOUNS,
                      *(f"shared.{s}" for s in STATIONS)),
     "shared.api": ("shared.api", "shared.catalog.nouns", *NOUNS),
     **{f"shared.{s}": (f"shared.{s}", "shared.storage", *NOUNS) for s in STATIONS},

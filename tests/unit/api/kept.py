@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,12 +23,14 @@ from shared.catalog.memory import MemoryRows
 from shared.catalog.nouns import (
     CareRow,
     Damage,
+    ExportRow,
     Hold,
     LostTicket,
     OutcomeRow,
     OwnerRow,
     RestoreRow,
     RunRow,
+    VolumeRow,
 )
 from shared.errors import Misconfigured
 from shared.flows.house import House
@@ -49,6 +52,7 @@ from shared.model import (
 )
 from shared.ports import Graph
 from shared.vault.memory import MemoryBlobs
+from shared.vault.memory_parcels import MemoryParcels
 from shared.vault.vault import Vault
 from tests.unit.api.entra import NOW, RULES, TENANT, StoppedClock, jwk, token
 
@@ -133,6 +137,8 @@ def sample_params(route: Route) -> dict[str, str]:
         "run": "run-1",
         "restore": "restore-1",
         "care": "forget-person-1",
+        "export": "export-1",
+        "volume": "1",
     }
     return {name: values[name] for name in route.params}
 
@@ -146,7 +152,10 @@ async def keep() -> Kept:
     vault = Vault(MemoryBlobs(), TENANT, part_bytes=64, chunk_bytes=100)
     await vault.ensure()
     catalog = Catalog(rows, vault.read_page)
-    house = House(TENANT, clock, vault, catalog, sent, no_graph, KINDS, target_tenant="t2")  # type: ignore[arg-type]
+    parcels = MemoryParcels("https://blobs.example")
+    house = House(
+        TENANT, clock, vault, catalog, sent, no_graph, KINDS, target_tenant="t2", parcels=parcels  # type: ignore[arg-type]
+    )  # fmt: skip
     content = bytes(range(256)) * 4
     big = await vault.keep(_source(content))
     assert isinstance(big, Part)
@@ -192,6 +201,12 @@ async def _told(house: House) -> None:
     await catalog.put_restore(replace(row, counts={"created": 1}, losses={"no dates": 1}, problems=("one",)))
     outcome = Restored("created", "new", ("no dates",), "ok")
     await catalog.put_outcomes([OutcomeRow("restore-1", "k", "mail", LETTER, "Hi", "Inbox", outcome, NOW)])
+    exported = ExportRow("export-1", chosen, "mbox", True, "done", "caller-1", NOW, "case 7", volumes=1, seal="0" * 64)
+    await catalog.put_export(replace(exported, counts={"items": 1}, problems=("one",)))
+    name, data = "export-1/export-1-0001.zip", b"PK zip"
+    assert house.parcels is not None and await house.parcels.create(name, data)
+    digest = hashlib.sha256(data).hexdigest()
+    await catalog.put_volume(VolumeRow("export-1", 1, name, digest, len(data), files=4, items=0, last=True))
     await catalog.put_care(CareRow("forget-person-1", "forget-person", "done", "caller-1", NOW, {"owner": ANN.key}), TENANT)
     said = {"certificate": "forget-person-1", "owner": "user-b2", "removed": [], "kept": []}
     await house.vault.put_back(certificate(TENANT, "forget-person-1"), json.dumps(said).encode())

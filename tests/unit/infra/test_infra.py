@@ -76,9 +76,8 @@ def test_the_vault_forgets_nothing() -> None:
     [blobs] = [each for each in made("Microsoft.Storage/storageAccounts/blobServices") if each.file == "vault.bicep"]
     assert blobs.says("isVersioningEnabled") == "true" and "enabled: true" in blobs.says("deleteRetentionPolicy")
     assert blobs.says("allowPermanentDelete") == "false"
-    [container] = [
-        each for each in made("Microsoft.Storage/storageAccounts/blobServices/containers") if each.file == "vault.bicep"
-    ]
+    containers = made("Microsoft.Storage/storageAccounts/blobServices/containers")
+    [container] = [each for each in containers if each.file == "vault.bicep" and each.name == "container"]
     assert container.says("immutableStorageWithVersioning") == "{ enabled: true }"
     [policy] = made("Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies")
     assert "if (immutability == 'unlocked')" in policy.head
@@ -148,6 +147,8 @@ def test_who_may_do_what() -> None:
     assert given == {
         ("backupPrincipalId", "keeperRoleId", "container"),
         ("restorePrincipalId", "blobReader", "container"),
+        ("backupPrincipalId", "exporterRoleId", "exports"),
+        ("backupPrincipalId", "blobDelegator", "vault"),
         ("retentionPrincipalId", "retentionRoleId", "container"),
         ("principal", "catalogRoleId", "work"),
         ("backupPrincipalId", "queueContributor", "backupQueue[i]"),
@@ -175,6 +176,7 @@ def test_the_custom_roles_hold_what_they_say() -> None:
         for name, role in roles.items()
     }
     assert rights["keeper"] == {f"{BLOBS}/read", f"{BLOBS}/add/action"}, "creates, and neither overwrites nor deletes"
+    assert rights["exporter"] == {f"{BLOBS}/read", f"{BLOBS}/add/action", f"{BLOBS}/write"}, "and deletes nothing"
     assert rights["retention"] == {f"{BLOBS}/read", f"{BLOBS}/delete", f"{BLOBS}/deleteBlobVersion/action"}
     assert all(right.startswith(f"{TABLES}/entities/") for right in rights["catalog"])
     assert strings(roles["catalog"].says("actions")) == ["${tables}/read", "${tables}/write"], "no table is dropped"

@@ -1,0 +1,355 @@
+"""One volume of an export, from its plan to a sealed ZIP: streamed, bounded in memory, the same each time.
+
+An item that can't be read is told of and left out. It is found out while the volume is written, so the volume is then
+begun again without it: nothing is there before it is sealed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+
+from shared.catalog.nouns import ExportRow, VolumeRow
+from shared.errors import Damaged, DigestMismatch, PartMissing
+from shared.export import calendar, letters, names, vcard
+from shared.export.plan import Plan, Planned
+from shared.export.zipped import Written, Zipped
+from shared.flows.export_walk import SLICE
+from shared.flows.house import House
+from shared.kinds.time_zones import instant
+from shared.model import Json, Owner, Part
+from shared.ports import Parcels
+from shared.vault import address, archive
+
+HEAVY = 256 << 10  # what is bigger is squeezed beside the event loop
+INDEX = "holdfast"  # folder of the lists of what is in the volumes
+RECORDS, OLDER, ATTACHED = "records", "older versions", "attachments"
+UNIQUE = frozenset({"files"})  # kinds of which the service lets no two in a folder have one name
+_WORD = re.compile(r"\.[A-Za-z0-9]{1,10}$")
+
+
+class _Unreadable(Exception):
+    """The item at this place of the plan can't be read."""
+
+    def __init__(self, at: int, why: Damaged) -> None:
+        super().__init__(str(why))
+        self.at = at
+
+
+async def make(house: House, parcels: Parcels, row: ExportRow, number: int, plan: Plan) -> tuple[VolumeRow, int]:
+    """Write the volume, or find that it was written; and how many of its items could not be read."""
+    name = volume_name(row.export, number)
+    facts = await parcels.facts(name)
+    skip: dict[int, str] = {}
+    while facts is None:
+        try:
+            facts = await _Press(house, parcels, row, plan, number, skip).run(name)
+        except _Unreadable as why:
+            skip[why.at] = str(why)
+    return told(row.export, number, name, facts), int(facts["failed"])
+
+
+def volume_name(export: str, number: int) -> str:
+    return f"{export}/{export}-{number:04d}.zip"
+
+
+def told(export: str, number: int, name: str, facts: Mapping[str, str], *, last: bool = False) -> VolumeRow:
+    count = {key: int(facts[key]) for key in ("size", "files", "items")}
+    return VolumeRow(export, number, name, facts["sha256"], last=last, **count)
+
+
+class Binding:
+    """A ZIP on its way into a parcel."""
+
+    def __init__(self, parcels: Parcels, name: str) -> None:
+        self._parcels, self._name = parcels, name
+        self.zip = Zipped()
+        self._blocks: list[str] = []
+
+    async def file(self, path: str, at: datetime | None, pieces: AsyncIterator[bytes], size: int) -> Written:
+        first = await anext(pieces, b"")
+        self.zip.begin(path, at, stored=archive.is_squeezed(path, first), size=size)
+        await self.write(first)
+        async for piece in pieces:
+            await self.write(piece)
+        return self.zip.end()
+
+    async def text(self, path: str, at: datetime | None, data: bytes) -> Written:
+        async def once() -> AsyncIterator[bytes]:
+            yield data
+
+        return await self.file(path, at, once(), len(data))
+
+    async def write(self, data: bytes) -> None:
+        if len(data) > HEAVY:
+            await asyncio.to_thread(self.zip.write, data)
+        elif data:
+            self.zip.write(data)
+        while block := self.zip.take():
+            await self._stage(block)
+
+    async def seal(self, facts: Mapping[str, str]) -> Mapping[str, str]:
+        """The facts of the parcel that is there now: ours, or a twin's who was faster."""
+        self.zip.close()
+        while block := self.zip.take(all_=True):
+            await self._stage(block)
+        facts = {**facts, "sha256": self.zip.sha256, "size": str(self.zip.size)}
+        if await self._parcels.seal(self._name, self._blocks, facts):
+            return facts
+        there = await self._parcels.facts(self._name)
+        if there is None:
+            raise PartMissing(f"{self._name}: it is said to exist and can't be found")
+        return there
+
+    async def _stage(self, block: bytes) -> None:
+        """Named by place and content: a twin that writes other bytes can't mix its blocks with ours."""
+        name = f"{len(self._blocks):06d}-{hashlib.sha256(block).hexdigest()[:32]}"
+        await self._parcels.stage(self._name, name, block)
+        self._blocks.append(name)
+
+
+@dataclass(slots=True)
+class _Press:
+    house: House
+    parcels: Parcels
+    row: ExportRow
+    plan: Plan
+    number: int
+    skip: Mapping[int, str]
+    lines: list[Json] = field(default_factory=list)
+    _taken: set[str] = field(default_factory=set)
+    _out: Binding = field(init=False)
+
+    async def run(self, name: str) -> Mapping[str, str]:
+        self._out = Binding(self.parcels, name)
+        for folder in self.plan.folders:
+            self._taken.add(names.folded(folder))
+            self._out.zip.folder(folder)
+        numbered = list(enumerate(self.plan.items))
+        for (kind, folder), group in groupby(numbered, key=lambda pair: (pair[1].kind, pair[1].folder)):
+            await self._folder(kind, folder, list(group))
+        files = len(self.lines)
+        for at, item in numbered:
+            if why := item.reason or self.skip.get(at):
+                self.lines.append({"problem": why, "items": [_named(item)]})
+        index = b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in self.lines)
+        begins = self._out.zip.begin(f"{INDEX}/{self.number:04d}.jsonl", self.row.ordered_at, stored=True)
+        await self._out.write(index)
+        self._out.zip.end()
+        where = {"index_at": str(begins), "index_size": str(len(index))}
+        counts = {"files": files, "items": len(numbered) - len(self.lines) + files, "failed": len(self.lines) - files}
+        return await self._out.seal({**where, **{key: str(count) for key, count in counts.items()}})
+
+    async def _folder(self, kind: str, folder: str, group: Sequence[tuple[int, Planned]]) -> None:
+        """The items of one folder that follow each other in the plan."""
+        readable = [(at, item) for at, item in group if not item.reason and at not in self.skip]
+        match kind:
+            case "mail" if self.row.mail == "mbox":
+                await self._mbox(folder, [(at, i) for at, i in readable if "mime" in i.parts])
+                rest = [(at, i) for at, i in readable if "mime" not in i.parts]
+            case "contacts":
+                await self._cards(folder, readable)
+                rest = []
+            case "events":
+                await self._calendar(folder, readable)
+                rest = []
+            case _:
+                rest = readable
+        for at, item in rest:
+            await self._item(at, item)
+        if self.row.records:
+            for at, item in readable:
+                await self._json(at, item, _beside(folder, RECORDS))
+
+    # -- one file for each item
+
+    async def _item(self, at: int, item: Planned) -> None:
+        if item.kind == "mail" and "mime" in item.parts:
+            await self._letter(at, item)
+        elif "content" in item.parts:
+            await self._content(at, item)
+        else:
+            await self._json(at, item, item.folder)
+        others = {name: part for name, part in item.parts.items() if name not in ("record", "mime", "content")}
+        place = _beside(item.folder, OLDER if item.kind in UNIQUE else ATTACHED)
+        for name, part in sorted(others.items()) if not item.piece else ():
+            path = self._path(place, item.name, item, f".{names.safe(name)}{_ending(item.name, part)}", tagged=True)
+            await self._part(at, item, path, part)
+
+    async def _letter(self, at: int, item: Planned) -> None:
+        if self.row.mail == "eml":
+            path = self._path(item.folder, item.name, item, ".eml", tagged=True)
+        else:
+            record = await self._record(at, item)
+            name = letters.maildir_name(item.item_id, item.seq, record, _when(item) or item.taken_at)
+            path = self._free(f"{item.folder}/cur", name, item)
+            for empty in ("new", "tmp"):  # a folder is a Maildir only with all three
+                self._make(f"{item.folder}/{empty}")
+        await self._part(at, item, path, item.parts["mime"])
+
+    async def _content(self, at: int, item: Planned) -> None:
+        part = item.parts["content"]
+        ending = f".{item.piece + 1:03d}" if item.pieces else ""
+        path = self._path(item.folder, item.name, item, ending, tagged=item.kind not in UNIQUE)
+        await self._part(at, item, path, part)
+
+    async def _json(self, at: int, item: Planned, folder: str) -> None:
+        record = await self._record(at, item)
+        text = json.dumps(record, indent=1).encode("ascii") + b"\n"
+        path = self._path(folder, item.name, item, ".json", tagged=True)
+        self._note(await self._out.text(path, _when(item), text), [item])
+
+    async def _part(self, at: int, item: Planned, path: str, part: Part) -> None:
+        bounds = (item.piece * SLICE, SLICE) if item.pieces and part is item.parts.get("content") else None
+        size = part.size if bounds is None else min(part.size - bounds[0], SLICE)
+        made = await self._out.file(path, _when(item), self._bytes(at, part, bounds), size)
+        self._note(made, [item])
+
+    # -- one file for all items of a folder
+
+    async def _mbox(self, folder: str, group: Sequence[tuple[int, Planned]]) -> None:
+        if not group:
+            return
+        path = self._shared(folder, group[0][1], ".mbox")
+
+        async def all_() -> AsyncIterator[bytes]:
+            for at, item in group:
+                yield letters.separator(await self._record(at, item), _when(item) or item.taken_at)
+                quoting = letters.Quoting()
+                async for piece in self._bytes(at, item.parts["mime"]):
+                    yield quoting.write(piece)
+                yield quoting.end()
+
+        size = sum(item.parts["mime"].size for _, item in group)
+        self._note(await self._out.file(path, None, all_(), size), [item for _, item in group])
+
+    async def _cards(self, folder: str, group: Sequence[tuple[int, Planned]]) -> None:
+        if not group:
+            return
+        path = self._shared(folder, group[0][1], ".vcf")
+
+        async def all_() -> AsyncIterator[bytes]:
+            for at, item in group:
+                photo = b"".join([b async for b in self._bytes(at, p)]) if (p := item.parts.get("photo")) else None
+                yield vcard.write(await self._record(at, item), photo)
+
+        self._note(await self._out.file(path, None, all_(), 0), [item for _, item in group])
+
+    async def _calendar(self, folder: str, group: Sequence[tuple[int, Planned]]) -> None:
+        if not group:
+            return
+        records = [await self._record(at, item) for at, item in group]
+        path = self._shared(folder, group[0][1], ".ics")
+        text = await asyncio.to_thread(calendar.write, folder.rpartition("/")[2], records)
+        self._note(await self._out.text(path, None, text), [item for _, item in group])
+        for (at, item), record in zip(group, records, strict=True):
+            await self._attached(at, item, record)
+
+    async def _attached(self, at: int, item: Planned, record: Json) -> None:
+        """An event's attachments, in a folder of their own beside the calendar."""
+        events = [record, *(record.get("exceptionOccurrences") or ())]
+        called: dict[str, str] = {}
+        for entry in (e for event in events for e in event.get("o365:Attachments") or () if isinstance(e, dict)):
+            called.setdefault(str(entry.get("o365:Part") or ""), str(entry.get("name") or ""))
+        for name, part in sorted(item.parts.items()):
+            if name != "record":
+                place = f"{_beside(item.folder, ATTACHED)}/{names.tagged(item.name, item.item_id)}"
+                await self._part(at, item, self._path(place, called.get(name) or name, item, "", tagged=False), part)
+
+    def _shared(self, folder: str, first: Planned, ending: str) -> str:
+        """Beside the folder and called like it. One that goes on from another volume bears this volume's number."""
+        begun = self.plan.folders and folder in self.plan.folders
+        number = "" if begun or self.number == 1 else f"~{self.number:04d}"
+        above, _, name = folder.rpartition("/")
+        return self._free(above, f"{name}{number}{ending}", first)
+
+    # -- below
+
+    async def _record(self, at: int, item: Planned) -> Json:
+        part = item.parts.get("record")
+        if part is None:
+            raise _Unreadable(at, PartMissing(f"{item.kind} {item.item_id}: this version has no record"))
+        data = b"".join([block async for block in self._bytes(at, part)])
+        try:
+            record = json.loads(data)
+        except (ValueError, RecursionError):
+            raise _Unreadable(at, DigestMismatch(f"{item.kind} {item.item_id}: its record is no JSON")) from None
+        return record if isinstance(record, dict) else {}
+
+    async def _bytes(self, at: int, part: Part, bounds: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
+        try:
+            check(part, self.row.selection.owner)
+            if bounds is None:
+                async for block in self.house.vault.stream(part):
+                    yield block
+                return
+            pieces, (offset, left) = self.house.vault.pieces(part), bounds
+            while left and (block := await pieces.read(offset, min(left, self.house.vault.chunk_bytes))):
+                yield block
+                offset, left = offset + len(block), left - len(block)
+        except Damaged as why:
+            raise _Unreadable(at, why) from why
+
+    def _path(self, folder: str, name: str, item: Planned, ending: str, *, tagged: bool) -> str:
+        name = name or item.kind
+        made = names.tagged(name, item.item_id, ending) if tagged else names.fitting(name, item.item_id, ending)
+        return self._free(folder, made, item)
+
+    def _free(self, folder: str, name: str, item: Planned) -> str:
+        """A path that nothing in this volume has, on any file system."""
+        path, n = f"{folder}/{name}", 0
+        while names.folded(path) in self._taken:
+            n += 1
+            path = f"{folder}/{names.tagged(names.told_back(name), item.item_id, n=n)}"
+        self._taken.add(names.folded(path))
+        return path
+
+    def _make(self, folder: str) -> None:
+        if names.folded(folder) not in self._taken:
+            self._taken.add(names.folded(folder))
+            self._out.zip.folder(folder)
+
+    def _note(self, made: Written, items: Sequence[Planned]) -> None:
+        self.lines.append(
+            {
+                "path": made.path,
+                "sha256": made.sha256,
+                "size": made.size,
+                "items": [_named(item) for item in items],
+            }
+        )
+
+
+def check(part: Part, owner: Owner) -> None:
+    """A row that points at another owner's page brings nothing out."""
+    if part.entry is not None and not part.entry.page.startswith(address.owner_prefix(owner)):
+        raise DigestMismatch("a part of it lies with another owner")
+
+
+def _named(item: Planned) -> Json:
+    said: Json = {"kind": item.kind, "id": item.item_id, "feed": item.feed_id, "version": f"{item.seq:010d}"}
+    said |= {"name": item.name, "taken_at": item.taken_at.isoformat().replace("+00:00", "Z")}
+    said["kept"] = {name: part.sha256 for name, part in sorted(item.parts.items())}
+    return said | ({"piece": item.piece + 1, "pieces": item.pieces} if item.pieces else {})
+
+
+def _when(item: Planned) -> datetime | None:
+    moment = instant(item.modified_at)
+    return moment.astimezone(UTC) if moment else None
+
+
+def _beside(folder: str, tree: str) -> str:
+    """The same folder in a tree beside the kind's: `bo/files/a` -> `bo/files (records)/a`."""
+    owner, kind, *rest = folder.split("/")
+    return "/".join([owner, f"{kind} ({tree})", *rest])
+
+
+def _ending(name: str, part: Part) -> str:
+    found = _WORD.search(part.entry.name if part.entry else name)
+    return found[0] if found else ""
