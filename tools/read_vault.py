@@ -111,6 +111,18 @@ class Vault:
             raise SystemExit(f"{name}: format {lines[0].get('format')!r}; this reader knows {FORMAT} only")
         return digest, lines
 
+    def header(self, name: str) -> dict:
+        """What a page says of itself, unchecked."""
+        first, _, _ = self._entry(name, "manifest.jsonl", ENTRY_LIMIT).partition(b"\n")
+        try:
+            return json.loads(first)
+        except (ValueError, RecursionError) as why:
+            raise Damaged(f"{name}: its manifest is not understood") from why
+
+    def is_forgotten(self, tenant: str, owner: str) -> bool:
+        """Whether the owner was forgotten as a person: what still lies here of them counts no more."""
+        return any((self.root / "forgotten" / tenant / owner).glob("*.json"))
+
     def bytes_of(self, name: str) -> bytes:
         try:
             return (self.root / name).read_bytes()
@@ -171,19 +183,50 @@ class Vault:
             yield data
 
 
+@dataclass
+class Over:
+    """What retention took from a feed: versions that count no more, and pages that may be gone."""
+
+    versions: set[tuple[int, str]] = field(default_factory=set)
+    holes: list[list] = field(default_factory=list)
+
+    def may_miss(self, seq: int) -> bool:
+        return any(first <= seq <= last for first, last, _, _ in self.holes)
+
+    def digest_before(self, seq: int) -> str:
+        return next((digest for _, last, _, digest in self.holes if last == seq - 1), "")
+
+
+def forgotten_in(vault: Vault, folder: Path) -> Over:
+    """Told by later pages of the feed; the newest one that tells of holes tells all of them."""
+    over = Over()
+    for path in sorted(folder.glob("*.zip")):
+        try:
+            header = vault.header(path.relative_to(vault.root).as_posix())
+            over.versions |= {(seq, item) for seq, items in header.get("forgotten", []) for item in items}
+            over.holes = [[int(a), int(b), str(p), str(d)] for a, b, p, d in header.get("holes", [])] or over.holes
+        except (Damaged, ValueError, TypeError, AttributeError):
+            continue  # such a page is told when it is read in full
+    return over
+
+
 def read_feed(vault: Vault, folder: Path, at: datetime | None, problems: Problems) -> Feed:
     """All pages of a feed, in order, each checked and the chain with them; the state as of the moment."""
     feed, expected, prev = Feed(), 1, ""
+    over = forgotten_in(vault, folder)
     for path in sorted(folder.glob("*.zip")):
         name = path.relative_to(vault.root).as_posix()
         found = PAGE.fullmatch(name)
         if found is None:
             problems.tell(f"{name}: no page has such a name")
             continue
-        if int(found[5]) != expected:
-            problems.tell(f"{name}: pages {expected} to {int(found[5]) - 1} of its feed are missing")
-            prev = ""
-        expected = int(found[5]) + 1
+        seq = int(found[5])
+        if seq != expected:
+            lost = [n for n in range(expected, seq) if not over.may_miss(n)]
+            if lost:
+                problems.tell(f"{name}: pages {lost[0]} to {lost[-1]} of its feed are missing")
+            prev = "" if lost else over.digest_before(seq)
+        expected = seq + 1
         try:
             digest, (header, *lines) = vault.page(name)
         except Damaged as why:
@@ -197,6 +240,7 @@ def read_feed(vault: Vault, folder: Path, at: datetime | None, problems: Problem
             if not _is_itself(header, found):
                 raise Damaged(f"{name}: says that it is another page")
             taken_at = moment(header["taken_at"])
+            lines = [line for line in lines if (seq, line.get("id")) not in over.versions]
             _check(vault, name, lines, problems)
             if at is None or taken_at <= at:
                 _apply(feed, header, lines, name, taken_at)
@@ -285,7 +329,7 @@ def main() -> int:
     items = 0
     with vault_tree.Target(asked.to) as target:
         for folder, owner_key, kind in vault.kinds():
-            if asked.kind and asked.kind != kind:
+            if (asked.kind and asked.kind != kind) or vault.is_forgotten(folder.parent.parent.name, owner_key):
                 continue
             feeds = [read_feed(vault, path, asked.at, problems) for path in _folders(folder)]
             feeds = [feed for feed in feeds if feed.header]

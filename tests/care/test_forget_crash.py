@@ -106,7 +106,9 @@ async def _sweep(start: Start, *, all_goes: bool = False) -> tuple[int, list[str
         trial = Trial(copy.deepcopy(begin), start, all_goes)
         await trial.play(Probe(point.number, point.mode))
         if trial.broken or trial.end() != whole.end():
-            differ = set(trial.end()[0]) ^ set(whole.end()[0]) | set(map(str, set(trial.end()[1]) ^ set(whole.end()[1])))
+            differ = set(trial.end()[0]) ^ set(whole.end()[0]) | set(
+                map(str, set(trial.end()[1]) ^ set(whole.end()[1]))
+            )
             wrong.append(f"{point}: {trial.broken[:2]} {sorted(differ)[:3]}")
         row = await trial.diary.verify()
         if row.counts.get("damages", 0):

@@ -198,7 +198,7 @@ async def test_a_big_stream_becomes_chunks(vault: Vault, size: int, block: int):
 async def test_equal_bytes_are_kept_once(vault: Vault, blobs: Counting):
     one, other = await vault.keep(source(content(3000))), await vault.keep(source(content(3000), 7))
     assert one == other
-    assert len(blobs.blobs) == 3
+    assert len([name for name in blobs.blobs if name.startswith("parts/")]) == 3
 
 
 async def test_a_broken_stream_goes_on_behind_its_last_chunk(vault: Vault):
