@@ -13,7 +13,12 @@ from pathlib import Path
 from bench import big, kinds, listing, side_by_side
 from bench.figures import Chapter, Tell
 
-PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {"kinds": kinds.run, "listing": listing.run, "big": big.run, "rclone": side_by_side.run}
+PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {
+    "kinds": kinds.run,
+    "listing": listing.run,
+    "big": big.run,
+    "rclone": side_by_side.run,
+}
 
 
 def main() -> int:

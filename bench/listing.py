@@ -41,7 +41,7 @@ async def _measure(size: int) -> tuple[Spent, float]:
     for page in _pages(size):
         await catalog.record(page)
     spent = Spent()
-    counted = Catalog(CountedRows(rows, spent))  # type: ignore[arg-type]
+    counted = Catalog(CountedRows(rows, spent))
     began = time.perf_counter()
     versions, after = await counted.listing(FEED, "folder 7", SINCE + timedelta(days=2), limit=PER_FOLDER)
     assert len(versions) == PER_FOLDER
