@@ -14,8 +14,8 @@ from sandbox.meter import Counted
 from sandbox.stack import Stack
 
 ACCOUNT = ("listed", "kept", "unchanged", "gone", "skipped", "lost", "bytes")
-CONTENT = ("/content", "/$value")
 ENVELOPE = "POST /$batch"
+DOWNLOAD = "download GET"
 
 Account = Counter[str]
 
@@ -40,8 +40,9 @@ class Phase:
 
     @property
     def contents(self) -> int:
-        """Reads of an item's bytes."""
-        return sum(n for shape, n in self.requests.items() if shape.endswith(CONTENT) and " GET " in shape)
+        """Reads of an item's bytes: from the download host, or from Graph itself (MIME, photos)."""
+        shapes = self.requests.items()
+        return sum(n for shape, n in shapes if shape == DOWNLOAD or (" GET " in shape and shape.endswith("/$value")))
 
     @property
     def total(self) -> Account:

@@ -11,6 +11,7 @@ from sandbox.compare import Comparison, Difference
 from sandbox.measure import ACCOUNT, Phase
 from sandbox.meter import Counted
 from sandbox.story import Check, Story
+from shared.kinds import KINDS
 
 SHOWN = 12  # unexplained differences in the text; the JSON has all
 WIDEST = 110
@@ -45,14 +46,14 @@ def as_text(story: Story) -> str:
 
 def _accounts(phases: Sequence[Phase]) -> str:
     names = ("kept", "unchanged", "gone", "skipped", "lost")
-    rows = [
-        [phase.title, kind, *(account[name] for name in names), f"{account['bytes'] / 1e6:,.1f}"]
-        for phase in phases
-        for kind, account in phase.accounts.items()
-    ]
+    rows = []
+    for phase in (phase for phase in phases if phase.accounts):
+        busy = {kind: a for kind in KINDS if (a := phase.accounts.get(kind)) and any(a[name] for name in names)}
+        for kind, account in (busy or {"all kinds": phase.total}).items():
+            rows.append([phase.title, kind, *(account[name] for name in names), f"{account['bytes'] / 1e6:,.1f}"])
     skips = _skips(phases)
     text = table("What became of everything that was listed", ["", "kind", *names, "MB"], rows)
-    return text + ("\n  skipped is on purpose: " + skips if skips else "")
+    return text + ("\n  skipped on purpose: " + skips if skips else "")
 
 
 def _skips(phases: Sequence[Phase]) -> str:

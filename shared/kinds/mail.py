@@ -54,7 +54,6 @@ class Mail(Kind):
         "drafts may come back with the dates of the restore; a message without a message id or sender gets one",
         "sibling folders whose names differ in case alone, or not at all, come back as one",
         "a malformed message comes back as Graph reads it; the kept MIME has it as it was",
-        "folders of one name beside each other, which some clients make, come back as one",
         "control characters in texts, and reply-to addresses that are none: a new message is refused with them",
         "attached messages with attachments of their own, attached events and contacts come back as files",
         "links to files in the cloud: the record keeps them, the restored message has them only where its body does",
