@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import TypeVar
 
 from shared.catalog.nouns import Known
-from shared.errors import Contended, NeedsPerson, NotPermitted, PartMissing, TryLater
+from shared.errors import Contended, DigestMismatch, NeedsPerson, NotPermitted, PartMissing, TryLater
 from shared.flows.house import House
 from shared.flows.sheet import Sheet, after
 from shared.flows.walk import Walk, outage
@@ -186,7 +186,14 @@ class Keeper:
     async def commit(self, sheet: Sheet, cursor: str | None, *, last: bool, closed: bool = False) -> FeedState:
         """Page, rows, feed's row: in this order. Raises Overtaken when a twin's page was there first."""
         catalog, state = self.house.catalog, sheet.state
-        page = await self.house.vault.commit(sheet.draft(cursor, last=last, now=self.house.clock.now(), closed=closed))
+        draft = sheet.draft(cursor, last=last, now=self.house.clock.now(), closed=closed)
+        try:
+            page = await self.house.vault.commit(draft)
+        except DigestMismatch:
+            behind = await catch_up(self.house, state)
+            if behind.seq == state.seq:
+                raise
+            raise Overtaken(behind) from None  # the number is taken by a page that nobody can read
         await catalog.record(page)
         reached = await self._write(state, after(state, page))
         if not page.ours:
@@ -220,15 +227,22 @@ class Keeper:
 
 async def catch_up(house: House, state: FeedState) -> FeedState:
     """Write the rows of pages that lie behind the one the feed's row knows: whoever committed them died, or is a twin
-    and writes the same."""
+    and writes the same. A page that can't be read any more is stepped over: the feed goes on behind it with the cursor
+    from before, so that what it held is taken again, and its verification tells of it."""
     while True:
+        name = address.page_name(state.feed, state.seq + 1)
         try:
-            page = await house.vault.read_page(address.page_name(state.feed, state.seq + 1))
+            page = await house.vault.read_page(name)
         except PartMissing:
             return state
-        await house.catalog.record(page)
+        except DigestMismatch:
+            digest = sha256(await house.vault.raw(name)).hexdigest()
+            reached = replace(state, seq=state.seq + 1, head=digest)
+        else:
+            await house.catalog.record(page)
+            reached = after(state, page)
         try:
-            state = await house.catalog.advance(state, after(state, page))
+            state = await house.catalog.advance(state, reached)
         except Contended:
             state = await house.catalog.feed(state.feed)
 

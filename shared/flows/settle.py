@@ -21,7 +21,7 @@ from shared.flows.house import House
 from shared.ports import Message
 from shared.telemetry import tell
 from shared.work import tickets
-from shared.work.tickets import ExportTicket, RestoreTicket
+from shared.work.tickets import CareTicket, ExportTicket, RestoreTicket
 
 log = logging.getLogger("holdfast.settle")
 LONGEST_DELAY_S = 6 * 86_400  # a queue message lives seven days by default
@@ -51,6 +51,7 @@ async def lose(message: Message, queue: str, house: House, reason: str, *, why: 
     await house.catalog.put_lost(lost)
     await _mark_run(message, house, reason)
     await _mark_restore(message, house, reason)
+    await _mark_care(message, house, reason)
     await _mark_export(message, house, reason)
     tell("given_up", queue=queue, why=why)
 
@@ -69,6 +70,20 @@ async def _mark_run(message: Message, house: House, reason: str) -> None:
     lane = await house.catalog.lane(run.lane)
     if lane is not None and lane.run == run_id and lane.state != "idle":
         await house.catalog.put_lane(replace(lane, state="idle", done_at=house.clock.now(), problem=reason[:500]))
+
+
+async def _mark_care(message: Message, house: House, reason: str) -> None:
+    """If the ticket is the one a piece of care goes on with, that has failed; the next round begins anew."""
+    try:
+        ticket = tickets.read(message.text, CareTicket)
+    except Damaged:
+        return
+    row = await house.catalog.care(house.tenant, ticket.care)
+    if row is None or row.ended_at is not None or row.hop > ticket.hop:
+        return
+    problems = (*row.problems, f"its ticket was given up: {reason}"[:500])
+    ended = replace(row, state="failed", ended_at=house.clock.now(), problems=problems)
+    await house.catalog.put_care(ended, house.tenant)
 
 
 async def _mark_restore(message: Message, house: House, reason: str) -> None:

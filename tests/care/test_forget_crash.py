@@ -106,9 +106,8 @@ async def _sweep(start: Start, *, all_goes: bool = False) -> tuple[int, list[str
         trial = Trial(copy.deepcopy(begin), start, all_goes)
         await trial.play(Probe(point.number, point.mode))
         if trial.broken or trial.end() != whole.end():
-            differ = set(trial.end()[0]) ^ set(whole.end()[0]) | set(
-                map(str, set(trial.end()[1]) ^ set(whole.end()[1]))
-            )
+            (blobs, rows), (wanted_blobs, wanted_rows) = trial.end(), whole.end()
+            differ = set(blobs) ^ set(wanted_blobs) | set(map(str, set(rows) ^ set(wanted_rows)))
             wrong.append(f"{point}: {trial.broken[:2]} {sorted(differ)[:3]}")
         row = await trial.diary.verify()
         if row.counts.get("damages", 0):
@@ -123,7 +122,7 @@ async def test_retention_that_dies_anywhere_ends_as_if_it_had_not() -> None:
 
 async def test_forgetting_a_person_that_dies_anywhere_ends_as_if_it_had_not() -> None:
     async def both(house: House) -> CareRow:
-        if not [row for row in await house.catalog.cares(TENANT, person.TASK)]:
+        if not await house.catalog.cares(TENANT, person.TASK):
             return await person.start(house, ANN, by="a test", dry=False)
         return await forget.start(house, by="a test", dry=False)
 
