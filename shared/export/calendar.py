@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from shared.export import zones
 from shared.kinds.event_body import zones_of
 from shared.kinds.event_listing import CANCELLED, days_off, exceptions_of
 from shared.kinds.time_zones import day, instant, zone
@@ -32,16 +33,19 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 def write(name: str, records: Iterable[Json]) -> bytes:
     """A calendar of that name, with the time zones that its events need."""
-    from icalendar import Calendar, Timezone
+    from icalendar import Calendar, vText
 
     made = Calendar()
     made.add("prodid", PRODUCT)
     made.add("version", "2.0")
     made.add("calscale", "GREGORIAN")
-    made.add("x-wr-calname", _clean(name))
+    made.add("x-wr-calname", vText(_clean(name)), encode=False)  # extensions are not escaped for us
     events = [event for record in records for event in _events(record)]
-    for city in sorted({city for event in events for city in _cities(event)}):
-        made.add_component(Timezone.from_tzinfo(ZoneInfo(city), city))
+    years: dict[str, int] = {}
+    for city, year in (told for event in events for told in _cities(event)):
+        years[city] = min(year, years.get(city, year))
+    for city in sorted(years):
+        made.add_component(zones.component(city, years[city]))
     for event in events:
         made.add_component(event)
     text: bytes = made.to_ical()
@@ -77,8 +81,8 @@ def _event(record: Json, series: Json) -> Event:
 
 
 def _times(made: Event, record: Json, series: Json) -> None:
-    zones, all_day = zones_of({**_zones_said(series), **record}), bool(record.get("isAllDay"))
-    begins, ends = _where(zones.start), _where(zones.end)
+    told, all_day = zones_of({**_zones_said(series), **record}), bool(record.get("isAllDay"))
+    begins, ends = _where(told.start), _where(told.end)
     start, end = instant(record.get("start")), instant(record.get("end"))
     if start is not None:
         made.add("dtstart", _told(start, begins, all_day=all_day))
@@ -146,24 +150,29 @@ def _rule(recurrence: Json, start: datetime, where: tzinfo, *, all_day: bool) ->
     return rule
 
 
-def _cities(event: Event) -> Iterator[str]:
+def _cities(event: Event) -> Iterator[tuple[str, int]]:
     for name in ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE"):
         told = event.get(name)
         for value in told if isinstance(told, list) else [told]:
             for moment in getattr(value, "dts", [value]):
-                if isinstance(where := getattr(getattr(moment, "dt", None), "tzinfo", None), ZoneInfo):
-                    yield where.key
+                when = getattr(moment, "dt", None)
+                if isinstance(when, datetime) and isinstance(when.tzinfo, ZoneInfo):
+                    yield when.tzinfo.key, when.year
 
 
 # --- what
 
 
 def _texts(made: Event, record: Json) -> None:
+    from icalendar import vText
+
     made.add("summary", _clean(str(record.get("subject") or "")))
     body = record.get("body") or {}
     content = _clean(str(body.get("content") or ""))
     if content and str(body.get("contentType") or "").lower() == "html":
-        made.add("x-alt-desc", content, parameters={"FMTTYPE": "text/html"})
+        page = vText(content)
+        page.params["FMTTYPE"] = "text/html"
+        made.add("x-alt-desc", page, encode=False)
         content = plain(content)
     if content.strip():
         made.add("description", content.strip())

@@ -69,7 +69,7 @@ def tagged(name: str, item_id: str, ending: str = "", n: int = 0) -> str:
     brings along stays at its end, too."""
     stem, dot, suffix = (name + ending).rpartition(".")
     if not stem or len(suffix) > 16:
-        stem, dot, suffix = name + ending, "", ""
+        stem, dot, suffix = (name + ending, "", "") if name else ("", "", ending)
     mark, tail = f"~{tag(item_id)}{f'-{n}' if n else ''}", safe("x" + dot + suffix)[1:]
     return _short(stem, NAME_BYTES - len(tail.encode("utf-8")) - len(mark)) + mark + tail
 

@@ -6,6 +6,10 @@ import hashlib
 import io
 import json
 import mailbox
+import ntpath
+import os
+import posixpath
+import unicodedata
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -22,6 +26,7 @@ from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
 from shared.model import Owner, Selection, Version
 from tests.rig import Probe, Saved, Worlds, died, drain, load, process, save, worlds
+from tests.unit.export.test_names import fine
 
 WHO = "adele"
 
@@ -186,6 +191,52 @@ async def test_only_one_item(stage: Stage) -> None:
     one = next(v for v in await children(stage) if not v.folderish)
     files = below(await stage.exported("files", items=(one.item_id,)), "files/")
     assert [path.rpartition("/")[2] for path in files] == [one.name]
+
+
+HOSTILE = (
+    "../../x", "C:\\x", "\\\\host\\x", "CON", "nul.txt", "a\x00b", "x" * 300, "..", "trailing. ", "a/b:c*d", "=1+1", "é",
+)  # fmt: skip
+
+
+async def test_hostile_names_stay_inside_and_are_harmless_everywhere(stage: Stage, tmp_path: Path) -> None:
+    from sandbox.tenant.happenings import all_mutations
+
+    user = f"{WHO}@{stage.worlds.tenant.domain}"
+    for number, name in enumerate(HOSTILE):
+        all_mutations()["add_mail"](stage.worlds.tenant, user=user, subject=name, folder="inbox")
+        all_mutations()["add_mail_folder"](stage.worlds.tenant, user=user, name=name.replace("/", "") or str(number))
+    stage.worlds.clock.advance(3600)
+    await plan.tick(stage.house())
+    await drain(stage.worlds, stage.house())
+    files = await stage.exported("mail", records=True)
+    subjects = {
+        item["name"]
+        for line in map(json.loads, files["holdfast/0001.jsonl"].splitlines())
+        for item in line["items"]
+    }
+    assert set(HOSTILE) <= subjects
+    paths = [n for opened in volumes_of(stage.worlds).values() for n in opened.namelist()]
+    for path in paths:
+        for name in path.rstrip("/").split("/"):
+            assert fine(name), path
+        assert posixpath.normpath(path) == path.rstrip("/") and not path.startswith("/")
+        assert ntpath.normpath(path.replace("/", "\\")) == path.rstrip("/").replace("/", "\\")
+    assert len({unicodedata.normalize("NFC", path).casefold() for path in paths}) == len(paths)
+    for opened in volumes_of(stage.worlds).values():
+        opened.extractall(tmp_path / "to")
+    assert os.listdir(tmp_path) == ["to"]
+    assert sum(len(names) for _, _, names in os.walk(tmp_path)) == len(files)
+
+
+async def test_a_forged_row_brings_nothing_out_of_another_owner(stage: Stage) -> None:
+    from shared.errors import DigestMismatch
+    from shared.flows.export_volume import check
+    from shared.model import Entry, Part
+
+    owner = await stage.owner()
+    with pytest.raises(DigestMismatch):
+        page = f"pages/{owner.tenant}/user-other/mail/x/0000000001.zip"
+        check(Part("0" * 64, 1, Entry(page, "1.eml", 0, 1, 0)), owner)
 
 
 # --- volumes ----------------------------------------------------------------------------------------------------------
