@@ -157,7 +157,7 @@ KNOBS: tuple[Knob, ...] = (
     ),
     Knob(
         "EVENTS_PEOPLE", _POLICY,
-        "Where a restored meeting tells who was invited and where it met online, for nobody is invited again: `body` (at "
+        "Where a restored meeting tells who was invited and where it met, as nobody is invited again: `body` (at "
         "the end of its text), `attachment` (a text file), or `none` (only the kept record has it).",
         to.one_of("body", "attachment", "none"), "body",
     ),

@@ -343,7 +343,8 @@ def _api(environ: Mapping[str, str], values: Mapping[str, Any], problems: list[s
     auth: Literal["entra", "off"] = "off" if values["API_AUTH"] == "off" else "entra"
     if auth == "off" and (where := _not_local(environ)):
         problems.append(f"API_AUTH: off is for development on one machine, but {where}; set it to entra")
-    if auth == "entra" and not values["API_AUDIENCE"] and role(environ) not in ("restore", "care"):  # they have no HTTP doors
+    has_http = role(environ) not in ("restore", "care")
+    if auth == "entra" and not values["API_AUDIENCE"] and has_http:
         problems.append(f"API_AUDIENCE: is missing. {BY_NAME['API_AUDIENCE'].meaning}")
     tenant, login = values["M365_TENANT_ID"], values["M365_LOGIN_BASE_URL"] or ""
     return Api(

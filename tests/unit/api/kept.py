@@ -207,7 +207,8 @@ async def _told(house: House) -> None:
     assert house.parcels is not None and await house.parcels.create(name, data)
     digest = hashlib.sha256(data).hexdigest()
     await catalog.put_volume(VolumeRow("export-1", 1, name, digest, len(data), files=4, items=0, last=True))
-    await catalog.put_care(CareRow("forget-person-1", "forget-person", "done", "caller-1", NOW, {"owner": ANN.key}), TENANT)
+    done = CareRow("forget-person-1", "forget-person", "done", "caller-1", NOW, {"owner": ANN.key})
+    await catalog.put_care(done, TENANT)
     said = {"certificate": "forget-person-1", "owner": "user-b2", "removed": [], "kept": []}
     await house.vault.put_back(certificate(TENANT, "forget-person-1"), json.dumps(said).encode())
     await catalog.put_damages([Damage(ANN, "mail", INBOX_ID, LETTER, 1, "mime", "changed", "pages/x", "other bytes")])

@@ -100,6 +100,14 @@ async def test_a_doubled_timer_plans_nothing_twice(stage: Stage) -> None:
     assert len(await stage.runs()) == 2  # a mailbox and a drive
 
 
+async def test_a_person_who_asks_for_everyone_does_not_wait_for_the_timers_gap(stage: Stage) -> None:
+    await stage.back_up()
+    stage.worlds.clock.advance(10)
+    await plan.now(stage.house, [])
+    await drain(stage.worlds, stage.house)
+    assert len(await stage.runs()) == 4
+
+
 async def test_a_lane_whose_ticket_was_lost_is_sent_again(stage: Stage) -> None:
     await plan.tick(stage.house)
     lane = stage.worlds.queues.take()
