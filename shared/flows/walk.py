@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
-from shared.errors import TryLater, Verdict
+from shared.errors import TryLater, Unreachable, Verdict
 from shared.flows.house import House
 from shared.graph.steps import Fetch, Read, Refused, Reply, Step, Steps, Together, Upload
 from shared.model import Chunk, Part
@@ -56,6 +56,8 @@ class Walk:
         except StopIteration as done:
             result: T = done.value
             return result
+        except Refused as why:
+            raise _unusable(why) from None
         finally:
             act.close()
 
@@ -71,7 +73,7 @@ class Walk:
             except StopIteration as done:
                 results[i] = done.value
             except Exception as why:  # one bad item never sinks its page: the caller makes it a record
-                results[i] = why
+                results[i] = _unusable(why) if isinstance(why, Refused) else why
 
         for i in range(len(acts)):
             advance(i, None)
@@ -179,6 +181,11 @@ class Walk:
         """After the page that points at them is committed: the notes on half-loaded parts are not needed any more."""
         for key in sorted(self._half_loaded):
             await self._forget_half_loaded(key)
+
+
+def _unusable(why: Refused) -> Exception:
+    """An answer of success without what it should hold is none: it says nothing about the item or the place."""
+    return Unreachable(f"{why}, but not with what was asked for") if why.reply.ok else why
 
 
 async def _or_verdict(answer: object) -> Reply | Exception:

@@ -89,6 +89,8 @@ class Download:
         if stream.status in (301, 302, 303, 307, 308):
             return self._led_to(stream.headers.get("location", ""))
         if stream.status in (200, 206):
+            if self._step.never_html and "text/html" in stream.headers.get("content-type", "").lower():
+                raise Broken("a gateway answered with a page of HTML")
             if self._signed or not self._step.fresh_url or not self._ask.json:
                 return "bytes"
             return self._led_to(_download_url(await self._line.read(stream)))
@@ -130,6 +132,8 @@ class Download:
             self._sum.update(block)
             self._line.counts.bytes_in += len(block)
             yield block
+        if self._step.never_html and not self._at:
+            raise Broken("Graph answered without a body")
         if whole is not None and self._at != whole:
             raise Broken(f"the body ends at byte {self._at} of {whole}")
 

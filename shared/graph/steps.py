@@ -49,6 +49,7 @@ class Fetch(Step):
     `size` / `quick_xor`: what the service says the bytes are, checked when given; when they disagree twice the reply
     still carries the bytes, with the header `holdfast-mismatch` ("size" or "hash"), and the kind decides.
     `resume_key`: names the content, so that a later attempt resumes after the chunks that are in the vault already.
+    `never_html`: the bytes can't be a page of HTML, nor none at all: such an answer is a gateway's and is asked again.
     """
 
     fresh_url: bool = False
@@ -56,6 +57,7 @@ class Fetch(Step):
     size: int | None = None
     quick_xor: str | None = None
     resume_key: str = ""
+    never_html: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,11 @@ class Reply:
     @property
     def found(self) -> bool:
         return self.status not in (404, 410)
+
+    @property
+    def is_html(self) -> bool:
+        """Where bytes of another sort were asked for: a gateway's page, whatever its status says."""
+        return "text/html" in self.headers.get("content-type", "").lower()
 
     @property
     def json(self) -> Json:

@@ -100,10 +100,10 @@ def capture(feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
         parts["photo"] = prior.parts["photo"]
     elif not seen.tag.endswith(NONE):
         reply = yield get(f"{_contact(feed, seen.item_id)}/photo/$value", headers=prefer(), batchable=False)
-        if reply.ok and reply.body:
+        if reply.ok and reply.body and not reply.is_html:
             parts["photo"] = reply.body
-        elif not reply.ok and not vanished(reply):
-            return Lost(f"its photo could not be read: Graph answered {reply.status} {reply.code}")
+        elif not vanished(reply):
+            return Lost(f"its photo could not be read: Graph answered {reply.status} {reply.code}".strip())
     if "displayName" not in seen.record:
         reply = yield get(_contact(feed, seen.item_id), headers=prefer())
         if vanished(reply):

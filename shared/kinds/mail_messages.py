@@ -108,7 +108,7 @@ def capture(feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
     if prior and "mime" in prior.parts and (yield from _same_attachments(feed, seen, record, prior)):
         mime = prior.parts["mime"]
     else:
-        reply = yield Fetch("GET", f"{_message(feed, seen.item_id)}/$value", prefer())
+        reply = yield Fetch("GET", f"{_message(feed, seen.item_id)}/$value", prefer(), never_html=True)
         if vanished(reply):
             return Vanished()
         if not reply.ok:

@@ -85,7 +85,7 @@ class Profile(Kind):
         reply = yield get(f"{feed.path}/$value", batchable=False)
         if not reply.found:
             return Vanished()
-        if not reply.ok or not reply.body:
+        if not reply.ok or not reply.body or reply.is_html:
             return Lost(f"the photo could not be read: Graph answered {reply.status} {reply.code}".strip())
         return Capture(seen.record, {"photo": reply.body}, {"photo": ".jpg"})
 

@@ -61,6 +61,7 @@ class Stage:
     generation: int = 0
     served: int = 0  # bytes downloaded before this trial
     notes: dict[str, Any] = field(default_factory=dict)  # of `prepare`, for `check`
+    weather: list[dict[str, Any]] = field(default_factory=list)  # faults that are planned while a story is played
     recovered: set[object] = field(default_factory=set)  # worlds at a death from which the rerun came out well
 
     def process(self, probe: Probe | None = None) -> House:
@@ -160,6 +161,7 @@ async def play(stage: Stage, *probes: Probe, known: bool = False) -> Outcome:
         return next_process()
 
     stage.rewind()
+    stage.worlds.tenant.faults.plan(stage.weather)
     house = await _begun(stage, next_process(), reborn)
     await drain(stage.worlds, house, reborn)
     outcome.trace = made[0].trace
@@ -168,7 +170,8 @@ async def play(stage: Stage, *probes: Probe, known: bool = False) -> Outcome:
 
 
 async def ended(stage: Stage, outcome: Outcome) -> Outcome:
-    """The timer goes on until all is done; then the end is looked at."""
+    """The weather clears and the timer goes on until all is done; then the end is looked at."""
+    stage.worlds.tenant.faults.plan([])
     await settle(stage)
     outcome.downloaded = stage.worlds.wire.served["download"] - stage.served  # type: ignore[union-attr]
     outcome.broken += stage.broken_now()
@@ -243,6 +246,7 @@ async def settle(stage: Stage) -> None:
 def unsettled(worlds: Worlds) -> list[str]:
     tables = worlds.rows.dump()
     found = [f"lane {row['RowKey']} is {row['state']}" for row in tables.get("lanes", []) if row["state"] != "idle"]
+    found += [f"lane {row['RowKey']}: {row['problem']}" for row in tables.get("lanes", []) if row.get("problem")]
     given = [row for row in tables.get("restores", []) if "ended_at" not in row]
     found += [f"restore {row['RowKey']} is {row['state']}" for row in given]
     found += [f"{row['RowKey']} is owed" for row in tables.get("owed", [])]

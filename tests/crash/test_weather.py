@@ -1,0 +1,47 @@
+"""Faults of Microsoft Graph drawn by seeds, with deaths among them: in the end nothing is missing and nothing is twice.
+
+A seed that fails is printed with its faults and plays the same again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import Executor
+
+import pytest
+
+from tests.crash.stage import play, staged
+from tests.crash.sweep import SHARES, STORIES, Swept
+from tests.crash.weather import brave
+from tests.rig import Probe
+
+SEEDS = range(12)  # of each story
+
+
+async def _brave_all(story: str, share: int) -> Swept:
+    swept = Swept()
+    async with staged(STORIES[story]) as stage:
+        wanted = await play(stage, Probe())
+        for seed in list(SEEDS)[share::SHARES]:
+            try:
+                found, weather = await brave(stage, wanted, f"{story}/{seed}")
+            except Exception as why:
+                found, weather = [f"{type(why).__name__}: {why}"], stage.weather
+            swept.note(f"{story}/{seed}", [*found, f"weather: {json.dumps(weather)}"] if found else [])
+    return swept
+
+
+def brave_share(story: str, share: int) -> Swept:
+    return asyncio.run(_brave_all(story, share))
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_bad_weather_costs_time_and_nothing_else(story: str, pool: Executor, tally: Swept) -> None:
+    loop, swept = asyncio.get_running_loop(), Swept()
+    shares = (loop.run_in_executor(pool, brave_share, story, share) for share in range(SHARES))
+    for part in await asyncio.gather(*shares):
+        swept += part
+    tally += swept
+    assert swept.points == len(SEEDS)
+    assert not swept.breaks, swept.told()
