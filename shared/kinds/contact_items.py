@@ -164,7 +164,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     twin = (yield from _twin(kept, into, contacts, mark)) if mode != "create" and not begun else None
     if twin and (mode == "skip" or _content(twin) == _content(kept.record)):
         return Restored("skipped", twin["id"], note="the contact is in the folder")
-    old = replaced_by(begun) if begun else twin["id"] if twin else ""
+    old = (yield from _still_there(kept, into, replaced_by(begun))) if begun else twin["id"] if twin else ""
     photo = kept.parts.get("photo")
     picture = (yield read(photo)).body if photo else b""
     contact = begun
@@ -215,6 +215,16 @@ def _twin(kept: Kept, into: Into, contacts: str, mark: str) -> Steps[Json | None
     found = yield from listed(f"{contacts}?{query}", into.owner, "contacts", permission=WRITE)
     same = [f for f in strangers(found, mark) if f.get(member) == name and _reach(f) == _reach(record)]
     return min(same, key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
+
+
+def _still_there(kept: Kept, into: Into, item_id: str) -> Steps[str]:
+    """The id, if that contact is in the folder yet: an earlier attempt may have deleted it, which only moves it."""
+    if not item_id:
+        return ""
+    path = f"{into.owner.path}/contacts/{segment(item_id)}?$select=id,parentFolderId"
+    reply = yield get(path, headers=prefer())
+    folder = into.folder_id or kept.record.get("parentFolderId")
+    return item_id if reply.ok and reply.json.get("parentFolderId") == folder else ""
 
 
 def _itself(kept: Kept, into: Into) -> Steps[Json | None]:

@@ -49,7 +49,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
         twin = yield from _twin(kept, into, mark)
     if twin and (mode == "skip" or (yield from _equal(twin, kept.record, into))):
         return Restored("skipped", twin["id"], note="the message is in the folder")
-    old = replaced_by(begun) if begun else twin["id"] if twin else ""
+    old = (yield from _still_there(into, replaced_by(begun))) if begun else twin["id"] if twin else ""
     body, losses = as_new(kept.record, mark)
     files, missed = yield from _files(kept)
     losses += missed
@@ -104,6 +104,15 @@ def _itself(kept: Kept, into: Into) -> Steps[Json | None]:
     path = f"{into.owner.path}/messages/{segment(kept.version.item_id)}?$select={TWIN},parentFolderId"
     reply = yield get(path, headers=prefer())
     return reply.json if reply.ok and reply.json.get("parentFolderId") == into.folder_id else None
+
+
+def _still_there(into: Into, item_id: str) -> Steps[str]:
+    """The id, if that message is in the target yet: deleted by an earlier attempt it has only moved, and to delete it
+    again would purge it."""
+    if not item_id:
+        return ""
+    reply = yield get(f"{into.owner.path}/messages/{segment(item_id)}?$select=id,parentFolderId", headers=prefer())
+    return item_id if reply.ok and reply.json.get("parentFolderId") == into.folder_id else ""
 
 
 def _nameless(kept: Kept, into: Into, mark: str) -> Steps[Json | None]:

@@ -197,8 +197,16 @@ def test_replacing_replaces_a_message_that_lacks_an_attachment():
 
 def test_replacing_goes_on_where_an_earlier_attempt_died():
     noted = {"singleValueExtendedProperties": [{"id": REPLACES, "value": "AAold"}]}
-    restored, asked = give(MESSAGE, ok({"value": [{**BEGUN, **noted}]}), ok(None, 204), mode="replace")
+    there = ok({"id": "AAold", "parentFolderId": TARGET.folder_id})
+    restored, asked = give(MESSAGE, ok({"value": [{**BEGUN, **noted}]}), there, ok(None, 204), mode="replace")
     assert (asked[-1].method, asked[-1].path, restored.outcome) == ("DELETE", "/users/u1/messages/AAold", "completed")
+
+
+def test_what_a_replacement_deleted_before_it_died_is_not_deleted_for_good():
+    noted = {"singleValueExtendedProperties": [{"id": REPLACES, "value": "AAold"}]}
+    binned = ok({"id": "AAold", "parentFolderId": "deleted items"})
+    _, asked = give(MESSAGE, ok({"value": [{**BEGUN, **noted}]}), binned, mode="replace")
+    assert "DELETE" not in [step.method for step in asked]
 
 
 def test_a_rerun_of_a_replacement_removes_no_look_alike_of_what_it_removed_before():
