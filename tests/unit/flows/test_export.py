@@ -194,7 +194,8 @@ async def test_only_one_item(stage: Stage) -> None:
 
 
 HOSTILE = (
-    "../../x", "C:\\x", "\\\\host\\x", "CON", "nul.txt", "a\x00b", "x" * 300, "..", "trailing. ", "a/b:c*d", "=1+1", "é",
+    "../../x", "C:\\x", "\\\\host\\x", "CON", "nul.txt", "a\x00b", "x" * 300, "..", "trailing. ", "a/b:c*d", "=1+1",
+    "é",
 )  # fmt: skip
 
 
