@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.catalog.nouns import DAMAGED_COPY, Known, Owed, RunRow
-from shared.errors import TryLater
+from shared.errors import Throttled, TryLater
 from shared.flows.backup import named
 from shared.flows.house import House, scope
 from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, catch_up, enter, is_ahead, prior_of, verdict_on
@@ -59,7 +59,7 @@ async def serve(ticket: ItemTicket, house: House) -> None:
 
 async def _taken(walk: Walk, kind: Kind, feed: Feed, seen: Seen, known: Known) -> Taken:
     [result] = await walk.play_all([kind.capture(feed, seen, prior_of(seen, known))])
-    if isinstance(result, TryLater):
+    if isinstance(result, Throttled):  # the lane's; other trouble is the item's, and waits as long as it needs
         raise result
     return verdict_on(result)
 

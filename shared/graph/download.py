@@ -19,6 +19,7 @@ from shared.ports import Scope
 BLOCK_BYTES = 1 << 20
 MOST_RENEWALS = 5  # fresh URLs in a row without a byte between them
 MOST_HOPS = 5
+EMPTY_IN_A_ROW = 2  # so often an empty body is taken for a gateway's before it is believed
 CRAWL_S, CRAWL_BYTES = 60.0, 64 * 1024  # less than so much in so long is no download
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 Next = Literal["bytes", "again", "done"]
@@ -32,7 +33,7 @@ class Download:
         self._patience = line.patience()
         self._signed = self._given(step.url)  # the URL of the bytes, once we were given one
         self._paid = False  # a download costs its units once, whichever host answers first
-        self._renewals = self._hops = 0
+        self._renewals = self._hops = self._empty = 0
         self._offset = self._at = 0  # where we were asked to begin, and how far we are
         self._sum = hashlib.sha256()  # of what was handed on
         self._tag = ""  # which state of the bytes this is
@@ -132,7 +133,8 @@ class Download:
             self._sum.update(block)
             self._line.counts.bytes_in += len(block)
             yield block
-        if self._step.never_html and not self._at:
+        if self._step.never_html and not self._at and self._empty < EMPTY_IN_A_ROW:
+            self._empty += 1
             raise Broken("Graph answered without a body")
         if whole is not None and self._at != whole:
             raise Broken(f"the body ends at byte {self._at} of {whole}")

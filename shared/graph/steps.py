@@ -49,7 +49,8 @@ class Fetch(Step):
     `size` / `quick_xor`: what the service says the bytes are, checked when given; when they disagree twice the reply
     still carries the bytes, with the header `holdfast-mismatch` ("size" or "hash"), and the kind decides.
     `resume_key`: names the content, so that a later attempt resumes after the chunks that are in the vault already.
-    `never_html`: the bytes can't be a page of HTML, nor none at all: such an answer is a gateway's and is asked again.
+    `never_html`: the bytes are no page of HTML: such an answer is a gateway's and is asked again; an empty one, too,
+    until it is believed.
     """
 
     fresh_url: bool = False

@@ -39,9 +39,7 @@ def page_of(sheet: Sheet, cursor: str | None, last: bool, keeper: Keeper) -> Pag
 
 def feeds_row_before_the_page(plant: pytest.MonkeyPatch) -> None:
     async def commit(self: Keeper, sheet: Sheet, cursor: str | None, *, last: bool, closed: bool = False) -> FeedState:
-        reached = await self.house.catalog.advance(
-            sheet.state, after(sheet.state, page_of(sheet, cursor, last, self))
-        )
+        reached = await self.house.catalog.advance(sheet.state, after(sheet.state, page_of(sheet, cursor, last, self)))
         made = await self.house.vault.commit(sheet.draft(cursor, last=last, now=self.house.clock.now()))
         await self.house.catalog.record(made)
         return reached
