@@ -42,7 +42,7 @@ param backupSchedule string = '0 0 */6 * * *'
 @description('Hours within which every mailbox and drive should have been backed up again.')
 param objectiveHours int = 24
 @description('Types of owners: user, group, site; comma separated.')
-param ownerTypes string = 'user'
+param ownerTypes string = 'user,group,site'
 @description('Kinds, comma separated; empty: all.')
 param kinds string = ''
 @description('Only these owners: ids or user principal names, comma separated, * and ? work; empty: everyone.')

@@ -140,7 +140,7 @@ KNOBS: tuple[Knob, ...] = (
     ),
     Knob(
         "BACKUP_OWNER_TYPES", _POLICY, "Types of owners: `user`, `group`, `site`; comma separated.",
-        to.words("user", "group", "site"), "user",
+        to.words("user", "group", "site"), "user,group,site",
     ),
     Knob("BACKUP_KINDS", _POLICY, "Kinds, comma separated (`mail,contacts,files`); not set: all.", to.names),
     Knob(

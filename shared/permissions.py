@@ -18,8 +18,10 @@ SCOPED_BY_EXCHANGE = ("Mail.", "Contacts.", "Calendars.", "MailboxSettings.")
 
 def reads(kinds: Iterable[str] = ()) -> tuple[str, ...]:
     """What the backup app needs for these kinds (none named: all): its own kinds' read roles and the list of owners."""
-    needed = {role for kind in _named(kinds) for role in kind.read_permissions}
-    return tuple(sorted(needed | {owners.READ_PERMISSION}))
+    named = _named(kinds)
+    needed = {role for kind in named for role in kind.read_permissions}
+    listed = {owners.READ_PERMISSIONS[owner_type] for kind in named for owner_type in kind.owner_types}
+    return tuple(sorted(needed | listed))
 
 
 def writes(kinds: Iterable[str] = ()) -> tuple[str, ...]:

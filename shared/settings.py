@@ -88,7 +88,7 @@ class Stores:
 @dataclass(frozen=True, slots=True)
 class Policy:
     schedule: str
-    owner_types: tuple[OwnerType, ...] = ("user",)
+    owner_types: tuple[OwnerType, ...] = ("user", "group", "site")
     kinds: tuple[str, ...] = ()  # empty: all
     include: tuple[str, ...] = ()  # empty: everyone
     exclude: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from shared.kinds import KINDS
-from shared.kinds.owners import READ_PERMISSION
+from shared.kinds.owners import READ_PERMISSIONS
 from shared.knobs import KNOBS, Knob
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def _between(page: str, name: str, text: str) -> str:
 
 
 def _permissions() -> str:
-    rows = [f"| finding owners | `{READ_PERMISSION}` | |"]
+    rows = [f"| finding {owner_type}s | `{role}` | |" for owner_type, role in READ_PERMISSIONS.items()]
     rows += [
         f"| {kind.title} | {_listed(kind.read_permissions)} | {_listed(kind.write_permissions)} |"
         for kind in KINDS.values()

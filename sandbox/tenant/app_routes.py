@@ -12,12 +12,14 @@ from sandbox.tenant import (
     event_attachments,
     event_delta,
     events,
+    groups,
     inbox_rules,
     mail_folders,
     mailbox_settings,
     messages,
     photos,
     profiles,
+    sites,
     todo,
     todo_children,
     todo_files,
@@ -26,8 +28,8 @@ from sandbox.tenant import (
 from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
-    directory, mail_folders, messages, attachments, contacts, photos, drives, calendars, events, event_delta,
-    event_attachments, mailbox_settings, inbox_rules,
+    directory, groups, sites, mail_folders, messages, attachments, contacts, photos, drives, calendars, events,
+    event_delta, event_attachments, mailbox_settings, inbox_rules,
     categories, profiles, todo, todo_children, todo_files, transfer,
 )  # fmt: skip
 

@@ -1,11 +1,10 @@
-"""The directory over Graph: users, their delta, the organization; no groups and no sites in this tenant."""
+"""The directory over Graph: users, their delta, the organization."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote, urlencode
 
-from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope, the_user, units
+from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope, the_user
 from sandbox.tenant.odata import View, context, number, read_filter, read_view
 from sandbox.tenant.state import Tenant, User, stamp
 from sandbox.tenant.sync import Source, delta, options_of, seal, unseal
@@ -141,21 +140,3 @@ async def organization(call: Call) -> Answer:
     view = read_view(call, everything)
     found = {"id": tenant.id} | {k: v for k, v in everything.items() if view.wants(k)}
     return Answer(200, {"@odata.context": context(call), "value": [found]})
-
-
-@routes(
-    "GET", "/groups", "Group.Read.All", "GroupMember.Read.All", "Directory.Read.All", scope=directory_scope, query=None
-)
-async def list_groups(call: Call) -> Answer:
-    return _none(call)
-
-
-@routes("GET", "/sites", "Sites.Read.All", "Sites.ReadWrite.All", scope=units(2), query=None)
-@routes("GET", "/sites/getAllSites", "Sites.Read.All", "Sites.ReadWrite.All", scope=units(2), query=None)
-async def list_sites(call: Call) -> Answer:
-    return _none(call)
-
-
-def _none(call: Call) -> Answer:
-    empty: list[Any] = []
-    return Answer(200, {"@odata.context": context(call), "value": empty})

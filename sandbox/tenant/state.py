@@ -83,6 +83,46 @@ class User:
 
 
 @dataclass(slots=True)
+class Group:
+    """A Microsoft 365 group, or (not `unified`) a security group. A team is a group with `team`."""
+
+    id: str
+    display_name: str
+    nickname: str
+    mail: str | None
+    description: str | None = None
+    visibility: str = "Private"
+    unified: bool = True
+    rule: str | None = None  # of a dynamic membership
+    members: list[str] = field(default_factory=list)  # user ids
+    owners: list[str] = field(default_factory=list)
+    team: bool = False
+    created_at: dt.datetime = field(default_factory=lambda: dt.datetime(2021, 5, 3, 8, 0, tzinfo=dt.UTC))
+    photo: bytes | None = None
+    site: str | None = None  # site id
+    facts: dict[str, Any] = field(default_factory=dict)  # further members of Graph's group, under their own names
+
+
+@dataclass(slots=True)
+class Site:
+    """A SharePoint web. `id` is "host,site collection,web"; a subsite shares the first two with its parent."""
+
+    id: str
+    name: str  # the leaf of its URL
+    display_name: str
+    web_url: str
+    description: str = ""
+    parent: str | None = None
+    personal: bool = False
+    group: str | None = None
+    drives: list[str] = field(default_factory=list)  # document libraries, the default one first
+    archived: str = ""  # recentlyArchived, fullyArchived, reactivating
+    locked: bool = False  # lock state NoAccess
+    created_at: dt.datetime = field(default_factory=lambda: dt.datetime(2021, 5, 3, 8, 0, tzinfo=dt.UTC))
+    modified_at: dt.datetime = field(default_factory=lambda: dt.datetime(2026, 5, 3, 8, 0, tzinfo=dt.UTC))
+
+
+@dataclass(slots=True)
 class App:
     client_id: str
     name: str
@@ -134,6 +174,8 @@ class Tenant:
         self.domain = domain
         self.users: dict[str, User] = {}
         self.deleted_users: dict[str, int] = {}
+        self.groups: dict[str, Group] = {}
+        self.sites: dict[str, Site] = {}
         self.apps: dict[str, App] = {}
         self.refresh_tokens: dict[str, tuple[str, frozenset[str]]] = {}  # token -> user id, scopes
         self.mailboxes: dict[str, Mailbox] = {}
@@ -172,6 +214,36 @@ class Tenant:
         self.directory_log.note(user.id)
         self.touch()
         return user
+
+    def add_group(self, nickname: str, display_name: str, **facts: Any) -> Group:
+        """A group with its SharePoint site, as creating one makes both (a security group has none)."""
+        group = Group(self.ids.guid(), display_name, nickname, **{"mail": f"{nickname}@{self.domain}", **facts})
+        self.groups[group.id] = group
+        if group.unified:
+            group.site = self.add_site(nickname, display_name, group=group.id).id
+        self.touch()
+        return group
+
+    def add_site(self, name: str, display_name: str, *, parent: Site | None = None, **facts: Any) -> Site:
+        """A site, or the subsite of `parent`; libraries are given to it apart."""
+        host = f"{self.domain.split('.')[0]}.sharepoint.com"
+        if parent:
+            collection, url = parent.id.split(",")[1], f"{parent.web_url}/{name}"
+        else:
+            collection, url = self.ids.guid(), f"https://{host}/sites/{name}"
+        id = f"{host},{collection},{self.ids.guid()}"
+        site = Site(id, name, display_name, url, parent=parent.id if parent else None, **facts)
+        self.sites[site.id] = site
+        self.touch()
+        return site
+
+    def find_group(self, name: str) -> Group | None:
+        """By id, or by nickname."""
+        return self.groups.get(name) or next((g for g in self.groups.values() if g.nickname == name), None)
+
+    def find_site(self, name: str) -> Site | None:
+        """By id, or by the leaf of its URL."""
+        return self.sites.get(name) or next((s for s in self.sites.values() if s.name == name), None)
 
     def add_mailbox(self, user: User) -> Mailbox:
         from sandbox.tenant.calendar_state import CalendarStore

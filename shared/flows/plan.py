@@ -39,7 +39,8 @@ async def serve(ticket: PlanTicket, house: House) -> None:
         roster = await walk.play(owners.roster(house.tenant, ticket.owner_type, ticket.cursor))
     except Refused as why:
         raise Misconfigured(
-            f"the directory of {house.tenant} can't be listed ({why}); grant {owners.READ_PERMISSION} to the backup app"
+            f"the {ticket.owner_type}s of {house.tenant} can't be listed ({why}); grant "
+            f"{owners.READ_PERMISSIONS[ticket.owner_type]} to the backup app"
         ) from None
     for owner, facts in roster.owners:
         if house.policy.covers(owner) and not await forgotten(house, owner):
@@ -89,7 +90,9 @@ async def now(house: House, wanted: list[str]) -> list[RunRow]:
 
 
 async def find(house: House, name: str) -> Owner:
-    """An owner by id or UPN: from the catalog, else from the directory. Raises Misconfigured when there is none."""
+    """An owner by id, UPN, a group's mail or a site's address: from the catalog, else from the directory by id or UPN.
+
+    Raises Misconfigured when there is none."""
     known = await house.catalog.find_owner(house.tenant, name)
     if known and "forgotten" in known.facts:
         raise Misconfigured(f"owner {name!r} was forgotten by {known.facts['forgotten']}; nothing of them is kept")
@@ -98,7 +101,7 @@ async def find(house: House, name: str) -> Owner:
     walk = Walk(house, await house.graph("backup"), Scope(house.tenant, DIRECTORY))
     found = await walk.play(owners.find(house.tenant, name))
     if found is None or await forgotten(house, found):
-        raise Misconfigured(f"owner {name!r}: the directory has no such user, or they were forgotten here")
+        raise Misconfigured(f"owner {name!r}: the directory has no such user, group or site, or it was forgotten here")
     await _meet(house, found, {})
     return found
 

@@ -1,17 +1,29 @@
-"""Who there is: one page of the directory's users, as the plan asks for it."""
+"""Who there is: one page of the tenant's users, groups or sites, as the plan asks for it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from shared.errors import Misconfigured
 from shared.graph.steps import Steps, get
 from shared.model import Json, Owner, OwnerType
 
 # Graph docs: user-list ($top up to 999; the default set of properties is small, so each is named).
-USERS = "/users?$select=id,displayName,userPrincipalName,mail,userType,accountEnabled&$top=999"
-READ_PERMISSION = "User.Read.All"
+USER = "id,displayName,userPrincipalName,mail,userType,accountEnabled"
+GROUP = "id,displayName,mail,mailNickname,groupTypes,resourceProvisioningOptions,visibility"
+SITE = "id,name,displayName,webUrl,isPersonalSite,siteCollection"
+UNIFIED = quote("groupTypes/any(c:c eq 'Unified')", safe="/():'")
+TOP = {
+    "user": f"/users?$select={USER}&$top=999",
+    "group": f"/groups?$select={GROUP}&$filter={UNIFIED}&$top=999",
+    "site": f"/sites/getAllSites?$select={SITE}",
+}
+READ_PERMISSIONS: Mapping[OwnerType, str] = {
+    "user": "User.Read.All",
+    "group": "GroupMember.Read.All",
+    "site": "Sites.Read.All",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +36,56 @@ class Roster:
 
 def roster(tenant: str, owner_type: OwnerType, cursor: str) -> Steps[Roster]:
     """One page of the tenant's owners of a type. Raises `Refused` when the directory does not answer."""
-    if owner_type != "user":
-        raise Misconfigured(f"owner type {owner_type!r}: no kind keeps anything of it yet; remove it from the policy")
-    body = (yield get(cursor or USERS, batchable=False)).json
-    owners = tuple(_owner(tenant, entry) for entry in body["value"])
+    body = (yield get(cursor or TOP[owner_type], batchable=False)).json
+    entries: list[Json] = body["value"]
+    if owner_type == "site":
+        entries = yield from _with_subsites([entry for entry in entries if not _personal(entry)])
+    owners = tuple(_OWNERS[owner_type](tenant, entry) for entry in entries)
     return Roster(owners, str(body.get("@odata.nextLink", "")))
 
 
 def find(tenant: str, name: str) -> Steps[Owner | None]:
-    """The user with this id or UPN, or None."""
-    path = f"/users/{quote(name, safe='')}?$select=id,userPrincipalName"
-    reply = yield get(path, batchable=False)
-    if not reply.found:
-        return None
-    body = reply.json
-    return Owner(tenant, "user", str(body["id"]), str(body.get("userPrincipalName") or ""))
+    """The owner with this id, or the user with this UPN; None when there is none. A site's id has two commas."""
+    owner_type: OwnerType = "site" if name.count(",") == 2 else "user"
+    for wanted, fields in ((owner_type, SITE if owner_type == "site" else USER), ("group", GROUP)):
+        reply = yield get(f"/{wanted}s/{quote(name, safe='')}?$select={fields}", batchable=False)
+        if reply.ok:
+            owner, _ = _OWNERS[wanted](tenant, reply.json)
+            return owner
+        if owner_type == "site" or "@" in name:
+            return None
+    return None
 
 
-def _owner(tenant: str, entry: Json) -> tuple[Owner, dict[str, str]]:
+def _with_subsites(found: list[Json]) -> Steps[list[Json]]:
+    """Sites and all webs below them: getAllSites is not said to name subsites (Graph docs: site-getallsites,
+    site-list-subsites). A site that can't be entered has none to tell of; that it can't is told by its own run."""
+    everyone: list[Json] = []
+    known: set[str] = set()
+    waiting = list(found)
+    while waiting:
+        entry = waiting.pop(0)
+        if str(entry["id"]) in known:  # a web that both listings name
+            continue
+        known.add(str(entry["id"]))
+        everyone.append(entry)
+        path = f"/sites/{quote(str(entry['id']), safe=',')}/sites?$select={SITE}"
+        while path:
+            reply = yield get(path, units=2)
+            if not reply.ok:
+                break
+            waiting += reply.values
+            path = str(reply.json.get("@odata.nextLink", ""))
+    return everyone
+
+
+def _personal(entry: Json) -> bool:
+    """A OneDrive is kept with its user; the nameless search page is the service's own."""
+    url = str(entry.get("webUrl") or "").lower()
+    return bool(entry.get("isPersonalSite")) or "/personal/" in url or url.endswith("/search")
+
+
+def _user(tenant: str, entry: Json) -> tuple[Owner, dict[str, str]]:
     facts = {
         "displayName": str(entry.get("displayName") or ""),
         "mail": str(entry.get("mail") or ""),
@@ -49,3 +93,28 @@ def _owner(tenant: str, entry: Json) -> tuple[Owner, dict[str, str]]:
         "accountEnabled": str(entry.get("accountEnabled", "")).lower(),
     }
     return Owner(tenant, "user", str(entry["id"]), str(entry.get("userPrincipalName") or "")), facts
+
+
+def _group(tenant: str, entry: Json) -> tuple[Owner, dict[str, str]]:
+    """A group goes by its mail address: display names are not unique."""
+    team = "Team" in (entry.get("resourceProvisioningOptions") or ())
+    facts = {
+        "displayName": str(entry.get("displayName") or ""),
+        "mail": str(entry.get("mail") or ""),
+        "visibility": str(entry.get("visibility") or ""),
+        "team": str(team).lower(),
+    }
+    return Owner(tenant, "group", str(entry["id"]), str(entry.get("mail") or entry.get("mailNickname") or "")), facts
+
+
+def _site(tenant: str, entry: Json) -> tuple[Owner, dict[str, str]]:
+    """A site goes by its address without the scheme: its name may be missing, and differs between calls."""
+    archival = (entry.get("siteCollection") or {}).get("archivalDetails") or {}
+    url = str(entry.get("webUrl") or "")
+    facts = {"displayName": str(entry.get("displayName") or entry.get("name") or ""), "webUrl": url}
+    if status := archival.get("archiveStatus"):
+        facts["archived"] = str(status)
+    return Owner(tenant, "site", str(entry["id"]), url.partition("://")[2]), facts
+
+
+_OWNERS = {"user": _user, "group": _group, "site": _site}

@@ -16,7 +16,7 @@ import pytest
 
 from sandbox.tenant.seed import BACKUP_ROLES, RESTORE_ROLES
 from shared.kinds import KINDS
-from shared.kinds.owners import READ_PERMISSION
+from shared.kinds.owners import READ_PERMISSIONS
 from shared.model import Owner, OwnerType, Place, Version
 from tests.contract.hostile import HostileWire
 from tests.contract.kinds_stage import PAGES, Stage, staged
@@ -30,6 +30,11 @@ every_kind = pytest.mark.parametrize("kind", list(KINDS))
 def excuses(kind: str) -> dict[str, str]:
     found: dict[str, str] = json.loads((PAGES / kind / "story.json").read_text("utf-8"))["excuses"]
     return found
+
+
+def found_with(kind: str) -> list[str]:
+    """The roles that find the owners of the kind."""
+    return [READ_PERMISSIONS[owner_type] for owner_type in KINDS[kind].owner_types]
 
 
 def names(found: list[tuple[str, Version]]) -> list[tuple[str, str]]:
@@ -257,7 +262,7 @@ async def test_a_preview_writes_nothing_and_counts_what_the_restore_then_does(ki
 @every_kind
 async def test_the_declared_roles_suffice_for_the_backup(kind: str, traffic: Path | None) -> None:
     kept: list[list[Any]] = []
-    for roles in (None, frozenset({*KINDS[kind].read_permissions, READ_PERMISSION})):
+    for roles in (None, frozenset({*KINDS[kind].read_permissions, *found_with(kind)})):
         async with staged(kind, traffic, seed="awkward") as stage:
             stage.grant("backup", roles)
             run = await stage.back_up(stage.owner("adele"))
@@ -279,7 +284,7 @@ async def test_a_backup_without_one_of_them_is_told_and_loses_nothing(
         await stage.back_up(owner)
         before = names(await stage.kept(owner))
         stage.mutate("change")
-        stage.grant("backup", frozenset({*stage.kind.read_permissions, READ_PERMISSION} - {role}))
+        stage.grant("backup", frozenset({*stage.kind.read_permissions, *found_with(kind)} - {role}))
         run = await stage.back_up(owner)
         assert run.state in ("blocked", "partial")
         assert any(role in problem for problem in run.problems), run.problems

@@ -57,7 +57,7 @@ def test_the_smallest_environment_gives_the_defaults() -> None:
     assert settings.cloud.scope == "https://graph.microsoft.com/.default"
     assert settings.stores.catalog == settings.stores.vault
     assert settings.stores.queues == ByConnectionString(Secret(EMULATOR))
-    assert settings.policy.owner_types == ("user",) and settings.policy.kinds == ()
+    assert settings.policy.owner_types == ("user", "group", "site") and settings.policy.kinds == ()
     assert settings.sizes.chunk_bytes == 8 * 1024 * 1024
     assert settings.api.issuers == (
         f"https://login.microsoftonline.com/{TENANT}/v2.0",
