@@ -53,6 +53,19 @@ class Served:
 
 
 async def serve(tenant: Tenant, routes: Routes, raw: Raw) -> Served:
+    with tenant.throttle.saying() as said:
+        served = await _serve(tenant, routes, raw)
+    if not raw.part and served.fault and _unheard(served.fault, raw):
+        tenant.throttle.take_back(said)
+    return served
+
+
+def _unheard(fault: Fault, raw: Raw) -> bool:
+    """Whether a Retry-After can't reach the client: its answer is lost, or it stands in the body of one that is cut."""
+    return fault.do == "lost" or (fault.do in ("cut", "gzip-cut") and raw.target.startswith("/$batch"))
+
+
+async def _serve(tenant: Tenant, routes: Routes, raw: Raw) -> Served:
     app, request, fault, charge = "", None, None, None
     try:
         claims = _claims(tenant, raw.headers)

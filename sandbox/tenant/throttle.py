@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import collections
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from sandbox.tenant.calls import Charge, Refusal
@@ -19,6 +22,10 @@ ON_ITS_WAY_S = 0.1  # a request sent before the client could have read the 429 i
 TIMER_SLACK_S = 0.05
 
 Scope = tuple[str, str, str]  # app, pool, key
+Told = tuple[float, float]  # when a Retry-After was given, and until when it holds
+Said = list[tuple[Scope, Told, Told | None]]  # to whom what was said, and what held before
+
+_saying: ContextVar[Said | None] = ContextVar("_saying", default=None)  # of the request that is being served
 
 
 class Window:
@@ -46,7 +53,7 @@ class Throttle:
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
         self._windows: dict[tuple[Scope, str], Window] = {}
-        self._told: dict[Scope, tuple[float, float]] = {}  # when a Retry-After was given, and until when it holds
+        self._told: dict[Scope, Told] = {}
         self.in_flight: collections.Counter[Scope] = collections.Counter()
         self.max_in_flight: collections.Counter[str] = collections.Counter()
         self.impolite: list[str] = []
@@ -79,8 +86,33 @@ class Throttle:
 
     def tell(self, app: str, charge: Charge, wait_s: float) -> None:
         """Remember that this scope was asked to wait, so that a request before then is seen as impolite."""
-        now = self._tenant.wall()
-        self._told[(app, charge.pool, charge.key)] = (now, now + wait_s)
+        self._say((app, charge.pool, charge.key), wait_s)
+
+    @contextmanager
+    def saying(self) -> Iterator[Said]:
+        """What is told while a request is served, with the parts of its envelope."""
+        said: Said = []
+        token = _saying.set(said)
+        try:
+            yield said
+        finally:
+            _saying.reset(token)
+            if (around := _saying.get()) is not None:
+                around += said
+
+    def take_back(self, said: Said) -> None:
+        """An answer that never arrived: nobody can be expected to heed it."""
+        for scope, told, before in reversed(said):
+            if self._told.get(scope) == told:
+                self._told.pop(scope)
+                if before is not None:
+                    self._told[scope] = before
+
+    def _say(self, scope: Scope, wait_s: float) -> None:
+        now, before = self._tenant.wall(), self._told.get(scope)
+        self._told[scope] = told = (now, now + wait_s)
+        if (said := _saying.get()) is not None:
+            said.append((scope, told, before))
 
     def use_up(self, app: str, units: int) -> None:
         """Somebody else's load on the app's SharePoint budget."""
@@ -112,7 +144,7 @@ class Throttle:
             self._spend(scope, now, sent_bytes, "bytes", 300, UPLOAD_BYTES, "ApplicationThrottled")
         if self.in_flight[scope] >= options.mailbox_concurrency:
             message = "Application is over its MailboxConcurrency limit."
-            raise self._refusal(scope, now, options.retry_after_s, "ApplicationThrottled", message)
+            raise self._refusal(scope, options.retry_after_s, "ApplicationThrottled", message)
 
     def _enter_sharepoint(self, scope: Scope, now: float, cost: int) -> None:
         limit = self.units_per_minute()
@@ -125,10 +157,10 @@ class Throttle:
         if not over or name == "requests":  # SharePoint would count refused ones too, and then never let go here
             window.spend(now, cost)
         if over:
-            raise self._refusal(scope, now, window.wait_s(now), code, "Too many requests")
+            raise self._refusal(scope, window.wait_s(now), code, "Too many requests")
 
-    def _refusal(self, scope: Scope, now: float, wait_s: int, code: str, message: str) -> Refusal:
-        self._told[scope] = (now, now + wait_s)
+    def _refusal(self, scope: Scope, wait_s: int, code: str, message: str) -> Refusal:
+        self._say(scope, wait_s)
         self.refused[scope[1]] += 1
         inner = "throttledRequest" if scope[1] == "sharepoint" else None
         return Refusal(429, code, message, inner=inner, headers={"Retry-After": str(wait_s)})

@@ -183,11 +183,15 @@ class Line:
             self._scopes.pause(scope, self._now(), slow, sharepoint=ask.sharepoint)
 
     async def _try(self, ask: Ask, scope: Scope, patience: Patience) -> tuple[Reply, Trouble | None]:
+        head = Reply(0)
         try:
             async with self.open(ask, scope, patience) as stream:
+                head = Reply(stream.status, b"", stream.headers)
                 reply = await self.read(stream)
         except Broken as why:
-            return Reply(0), Trouble("broken", str(why), sent=why.sent)
+            if head.status not in (429, 503) or "retry-after" not in head.headers:
+                return Reply(0), Trouble("broken", str(why), sent=why.sent)
+            reply = head  # its body broke off, but what it asks for has arrived
         self.heed(reply.headers, ask, scope)
         return reply, diagnose(reply, self.clock.now(), json=ask.json, empty=ask.empty)
 

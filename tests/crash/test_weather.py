@@ -16,7 +16,7 @@ from tests.crash.sweep import SHARES, STORIES, Swept
 from tests.crash.weather import brave
 from tests.rig import Probe
 
-SEEDS = range(8)  # of each story
+SEEDS = range(12)  # of each story
 
 
 async def _brave_all(story: str, share: int) -> Swept:

@@ -60,6 +60,12 @@ async def test_a_throttled_request_waits_as_asked(on: Stage, value: str | None, 
     assert on.client.counts.throttles == 1
 
 
+async def test_a_throttle_whose_body_breaks_off_waits_as_its_head_asked(on: Stage) -> None:
+    on.graph.plays = [cut(b'{"error": {}}', 5, 429, Retry_After="20"), said()]
+    assert (await on.client.send(get("/x"), MAIL)).ok
+    assert sum(on.clock.slept) == pytest.approx(20)
+
+
 @pytest.mark.parametrize("value", ["61", "3600", "99999999"])
 async def test_a_long_wait_is_a_verdict_and_no_sleep(on: Stage, value: str) -> None:
     on.graph.plays = [refused(429, Retry_After=value)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -73,6 +74,20 @@ async def test_a_batch_counts_against_the_mailbox_and_has_at_most_twenty_parts()
         assert (await visitor.ask("POST", "/$batch", json={"requests": parts})).status == 400
         answer = (await visitor.ask("POST", "/$batch", json={"requests": parts[:6]})).body
         assert sorted(a["status"] for a in answer["responses"]) == [200] * 4 + [429] * 2
+
+
+@pytest.mark.parametrize(("do", "impolite"), [("lost", 0), ("cut", 0), ("slow", 1)])
+async def test_a_retry_after_in_an_envelope_that_never_arrived_binds_nobody(do: str, impolite: int) -> None:
+    async with visiting() as visitor:
+        url, now = f"/users/{visitor.id_of('adele')}/contacts", visitor.tenant.wall()
+        throttled = {"match": {"request": "part"}, "do": "status", "status": 429, "headers": {"Retry-After": "90"}}
+        broken = {"match": {"path": "batch"}, "do": do, "times": 1, "seconds": 0.0}
+        await control(visitor, "/faults", [broken, {**throttled, "times": 1}])
+        with contextlib.suppress(aiohttp.ClientError):
+            await visitor.ask("POST", "/$batch", json={"requests": [{"id": "1", "method": "GET", "url": url}]})
+        visitor.tenant.wall = lambda: now + 5
+        await visitor.ask("GET", url)
+        assert len((await control(visitor, "/stats"))["impolite"]) == impolite
 
 
 async def test_faults_strike_the_requests_they_name_and_as_often_as_they_say() -> None:
