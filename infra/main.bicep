@@ -54,6 +54,18 @@ param fileVersions string = 'current'
 @description('SharePoint licences of the tenant: they decide how fast files may be read.')
 @minValue(1)
 param spoLicences int = 1000
+@description('When the vault is looked after: NCRONTAB with seconds, UTC, once a day.')
+param careSchedule string = '0 0 2 * * *'
+@description('What is kept of versions that are no longer current, such as all:30,daily:30,weekly:12; empty: everything, for ever.')
+param retention string = ''
+@description('Other rules for some kinds: mail=RULE; files=RULE.')
+param retentionKinds string = ''
+@description('Other rules for some owners: ann@contoso.example=RULE.')
+param retentionOwners string = ''
+@description('Nothing younger is ever forgotten. Not below immutabilityDays, or bytes can\'t go when their time has come.')
+@minValue(1)
+@maxValue(36500)
+param retentionMinDays int = 30
 @description('Any other setting of docs/operations.md by its name, as text.')
 param moreSettings object = {}
 
@@ -158,6 +170,7 @@ var vaultName = 'stvault${token}'
 var workName = 'stwork${token}'
 var backupHostName = 'sthostb${token}'
 var restoreHostName = 'sthostr${token}'
+var careHostName = 'sthostc${token}'
 var keyVaultName = 'kv-${token}'
 var containerName = 'vault'
 var exportContainer = 'exports'
@@ -166,9 +179,11 @@ var packageContainer = 'package'
 var backupQueues = ['plan', 'backup', 'item', 'export', 'plan-poison', 'backup-poison', 'item-poison', 'export-poison']
 var orderQueue = 'restore'
 var restoreQueues = ['restore', 'restore-poison']
-// Verification, forgetting and drills are ordered like restores; who carries them out has the retention identity.
+// Verification and forgetting are ordered like restores; who carries them out has the retention identity.
 var careQueue = 'care'
 var careQueues = ['care', 'care-poison']
+// ... and asks for an item to be taken anew where the vault's copy is damaged.
+var takenAnewQueue = 'item'
 var usesSecrets = !empty(backupSecretName) || !empty(restoreSecretName)
 var restores = !empty(restoreClientId)
 
@@ -285,6 +300,18 @@ module restoreHost 'modules/storage.bicep' = {
   }
 }
 
+module careHost 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: careHostName
+    location: location
+    tags: tags
+    sku: 'Standard_LRS'
+    containers: [packageContainer]
+    publicNetwork: !privateNetwork
+  }
+}
+
 module access 'modules/access.bicep' = {
   scope: group
   params: {
@@ -294,11 +321,13 @@ module access 'modules/access.bicep' = {
     workName: workName
     backupHostName: backupHostName
     restoreHostName: restoreHostName
+    careHostName: careHostName
     insightsName: monitoring.outputs.insightsName
     backupQueues: backupQueues
     restoreQueues: restoreQueues
     careQueues: careQueues
     orderQueues: [orderQueue, careQueue]
+    takenAnewQueue: takenAnewQueue
     backupPrincipalId: identities.outputs.backupPrincipalId
     restorePrincipalId: identities.outputs.restorePrincipalId
     retentionPrincipalId: identities.outputs.retentionPrincipalId
@@ -307,7 +336,7 @@ module access 'modules/access.bicep' = {
     retentionRoleId: roles.outputs.retentionId
     catalogRoleId: roles.outputs.catalogId
   }
-  dependsOn: [vault, work, backupHost, restoreHost]
+  dependsOn: [vault, work, backupHost, restoreHost, careHost]
 }
 
 // --- a second copy, elsewhere
@@ -346,6 +375,17 @@ module vaultHalf 'modules/replication.bicep' = if (!empty(copyLocation)) {
   params: { accountName: vaultName, sourceId: vault.outputs.id, destinationId: copy!.outputs.id, containerName: containerName, policyId: copyHalf!.outputs.policyId, ruleId: copyHalf!.outputs.ruleId }
 }
 
+// It is read where the vault misses something; nobody but the replication writes it.
+module copyAccess 'modules/copyaccess.bicep' = if (!empty(copyLocation)) {
+  scope: resourceGroup(empty(copySubscriptionId) ? subscription().subscriptionId : copySubscriptionId, 'rg-${environmentName}-copy')
+  params: {
+    accountName: 'stcopy${token}'
+    containerName: containerName
+    principalIds: [identities.outputs.backupPrincipalId, identities.outputs.restorePrincipalId, identities.outputs.retentionPrincipalId]
+  }
+  dependsOn: [copy]
+}
+
 // --- network
 
 module network 'modules/network.bicep' = if (privateNetwork) {
@@ -355,7 +395,7 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     tags: tags
     token: token
     addressPrefix: addressPrefix
-    endpoints: [
+    endpoints: concat(empty(copyLocation) ? [] : [{ name: 'copy', id: copy!.outputs.id, group: 'blob' }], [
       { name: 'vault', id: vault.outputs.id, group: 'blob' }
       { name: 'queues', id: work.outputs.id, group: 'queue' }
       { name: 'catalog', id: work.outputs.id, group: 'table' }
@@ -363,8 +403,10 @@ module network 'modules/network.bicep' = if (privateNetwork) {
       { name: 'backup-host-tables', id: backupHost.outputs.id, group: 'table' }
       { name: 'restore-host', id: restoreHost.outputs.id, group: 'blob' }
       { name: 'restore-host-tables', id: restoreHost.outputs.id, group: 'table' }
+      { name: 'care-host', id: careHost.outputs.id, group: 'blob' }
+      { name: 'care-host-tables', id: careHost.outputs.id, group: 'table' }
       { name: 'keys', id: keyVault.outputs.id, group: 'vault' }
-    ]
+    ])
   }
 }
 
@@ -380,7 +422,13 @@ var common = {
   EXPORT_CONTAINER: exportContainer
   CATALOG_STORAGE: work.outputs.tableEndpoint
   BACKUP_SCHEDULE: backupSchedule
-  CARE_SCHEDULE: '0 0 2 * * *'
+  VAULT_COPY_STORAGE: empty(copyLocation) ? '' : copy!.outputs.blobEndpoint
+  VAULT_COPY_CONTAINER: containerName
+  CARE_SCHEDULE: careSchedule
+  RETENTION: retention
+  RETENTION_KINDS: retentionKinds
+  RETENTION_OWNERS: retentionOwners
+  RETENTION_MIN_DAYS: string(retentionMinDays)
   BACKUP_OBJECTIVE_H: string(objectiveHours)
   BACKUP_OWNER_TYPES: ownerTypes
   BACKUP_KINDS: kinds
@@ -408,6 +456,13 @@ var restoreSettings = {
   M365_RESTORE_CLIENT_SECRET: empty(restoreSecretName) ? '' : '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${restoreSecretName})'
   M365_TARGET_CLIENT_ID: targetClientId
   M365_TARGET_FEDERATED: empty(targetClientId) ? '' : identities.outputs.restoreClientId
+}
+
+// Verifies the vault and forgets. Signs in to Microsoft 365 as nobody and answers no call.
+var careSettings = {
+  HOLDFAST_ROLE: 'care'
+  VAULT_IDENTITY_CLIENT_ID: identities.outputs.retentionClientId
+  RETENTION_IDENTITY_CLIENT_ID: identities.outputs.retentionClientId
 }
 
 module backupApp 'modules/app.bicep' = {
@@ -460,6 +515,31 @@ module restoreApp 'modules/app.bicep' = {
   dependsOn: [access]
 }
 
+module careApp 'modules/app.bicep' = {
+  scope: group
+  params: {
+    name: 'func-${token}-care'
+    location: location
+    tags: union(tags, { 'azd-service-name': 'care' })
+    identityId: identities.outputs.retentionId
+    identityClientId: identities.outputs.retentionClientId
+    hostBlobEndpoint: careHost.outputs.blobEndpoint
+    hostTableEndpoint: careHost.outputs.tableEndpoint
+    queueEndpoint: work.outputs.queueEndpoint
+    packageContainer: packageContainer
+    insightsName: monitoring.outputs.insightsName
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReady: []
+    httpConcurrency: httpConcurrency
+    http: false
+    subnetId: privateNetwork ? network!.outputs.careSubnetId : ''
+    settings: union(common, careSettings, moreSettings)
+  }
+  dependsOn: [access]
+}
+
 // --- watching
 
 module alerts 'modules/alerts.bicep' = {
@@ -496,6 +576,7 @@ output AZURE_RESOURCE_GROUP string = group.name
 output HOLDFAST_TENANT_ID string = tenantId
 output HOLDFAST_BACKUP_APP string = backupApp.outputs.name
 output HOLDFAST_RESTORE_APP string = restoreApp.outputs.name
+output HOLDFAST_CARE_APP string = careApp.outputs.name
 output HOLDFAST_API string = 'https://${backupApp.outputs.host}/api'
 output HOLDFAST_BACKUP_PRINCIPAL string = identities.outputs.backupPrincipalId
 output HOLDFAST_RESTORE_PRINCIPAL string = identities.outputs.restorePrincipalId

@@ -20,6 +20,7 @@ API_ROLES = {
     tokens.READ: "See owners, runs, items, contents and restores",
     tokens.RESTORE: "Order, preview, watch and cancel restores into the owner they came from",
     tokens.CROSS_OWNER: "With Restore: also into another owner or the second tenant",
+    tokens.EXPORT: "Write what is kept into ZIPs, and fetch them",
     tokens.ADMIN: "Start backups, and see everything; not restore",
 }
 TITLES: dict[Part, str] = {"backup": "backup, reads", "restore": "restore, writes", "api": "API"}

@@ -11,6 +11,8 @@ param workName string
 param backupHostName string
 @description('Name of the restore app\'s host account.')
 param restoreHostName string
+@description('Name of the host account of the app that looks after the vault.')
+param careHostName string
 @description('Application Insights component.')
 param insightsName string
 @description('Queues of the backup app.')
@@ -21,6 +23,8 @@ param restoreQueues array
 param careQueues array
 @description('Queues that the backup app, which takes the orders, sends to and does not read.')
 param orderQueues array
+@description('Queue of the backup app that asks for one item; the care app sends to it.')
+param takenAnewQueue string
 @description('Principal id of the backup identity.')
 param backupPrincipalId string
 @description('Principal id of the restore identity.')
@@ -90,6 +94,13 @@ resource backupHost 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
 resource restoreHost 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: restoreHostName
 }
+resource careHost 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
+  name: careHostName
+}
+resource takenAnew 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' existing = {
+  parent: workQueues
+  name: takenAnewQueue
+}
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
@@ -112,6 +123,13 @@ resource retentionDeletes 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   scope: container
   name: guid(container.id, retentionPrincipalId, retentionRoleId)
   properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: retentionRoleId }
+}
+
+// Forgetting is first said in a page, and a damaged blob is put back: both create, and neither overwrites.
+resource retentionKeeps 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: container
+  name: guid(container.id, retentionPrincipalId, keeperRoleId)
+  properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: keeperRoleId }
 }
 
 // --- exports: put together from blocks, which takes the right to write; and links that let somebody read one for a while
@@ -163,6 +181,12 @@ resource backupOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = [fo
   properties: { principalId: backupPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueSender }
 }]
 
+resource retentionOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: takenAnew
+  name: guid(work.id, takenAnewQueue, retentionPrincipalId, queueSender)
+  properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueSender }
+}
+
 // --- the hosts: each app its own account, as whoever can write there can replace the app's package
 
 resource backupHostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -189,9 +213,21 @@ resource restoreHostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   properties: { principalId: restorePrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: hostTableContributor }
 }
 
+resource careHostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: careHost
+  name: guid(careHost.id, retentionPrincipalId, hostBlobOwner)
+  properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: hostBlobOwner }
+}
+
+resource careHostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: careHost
+  name: guid(careHost.id, retentionPrincipalId, hostTableContributor)
+  properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: hostTableContributor }
+}
+
 // --- telemetry is sent with the same identities: the component takes no key
 
-resource tells 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for principal in [backupPrincipalId, restorePrincipalId]: {
+resource tells 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for principal in [backupPrincipalId, restorePrincipalId, retentionPrincipalId]: {
   scope: insights
   name: guid(insights.id, principal, metricsPublisher)
   properties: { principalId: principal, principalType: 'ServicePrincipal', roleDefinitionId: metricsPublisher }

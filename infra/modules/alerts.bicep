@@ -36,6 +36,10 @@ var rules = [
   { name: 'restore', title: 'a restore failed, or part of it', severity: 2, scope: insightsId, window: 'PT1H', every: 'PT15M', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/restore.kql') }
   { name: 'failing', title: 'functions fail', severity: 2, scope: insightsId, window: 'PT1H', every: 'PT15M', operator: 'GreaterThan', threshold: 10, query: loadTextContent('../queries/failing.kql') }
   { name: 'deleted', title: 'somebody else than retention deleted from the vault', severity: 0, scope: workspaceId, window: 'PT15M', every: 'PT5M', operator: 'GreaterThan', threshold: 0, query: replace(loadTextContent('../queries/deleted.kql'), 'RETENTION_PRINCIPAL', retentionPrincipalId) }
+  { name: 'verification', title: 'the vault is damaged, or could not be verified', severity: 1, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/verification.kql') }
+  { name: 'unverified', title: 'no verification has finished for two days', severity: 1, scope: insightsId, window: 'P2D', every: 'PT6H', operator: 'LessThan', threshold: 1, query: loadTextContent('../queries/unverified.kql') }
+  { name: 'retention', title: 'forgetting was refused or failed', severity: 2, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/retention.kql') }
+  { name: 'mass-change', title: 'many items of somebody changed at once', severity: 1, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/mass-change.kql') }
   { name: 'capped', title: 'logs are no longer taken today, so that other alerts are blind', severity: 1, scope: workspaceId, window: 'PT1H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/capped.kql') }
 ]
 

@@ -20,7 +20,7 @@ resource restore 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' =
   tags: tags
 }
 
-// May delete from the vault. Belongs to no app: whoever carries out retention gets it, and nobody else.
+// May delete from the vault. The app that looks after it acts under this one, and nobody else.
 resource retention 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-${token}-retention'
   location: location
@@ -39,6 +39,7 @@ output backupPrincipalId string = backup.properties.principalId
 output restoreId string = restore.id
 output restoreClientId string = restore.properties.clientId
 output restorePrincipalId string = restore.properties.principalId
+output retentionId string = retention.id
 output retentionClientId string = retention.properties.clientId
 output retentionPrincipalId string = retention.properties.principalId
 output keysId string = customerManagedKey ? keys.id : ''

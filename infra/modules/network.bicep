@@ -15,6 +15,7 @@ var suffix = environment().suffixes.storage
 var zones = ['privatelink.blob.${suffix}', 'privatelink.queue.${suffix}', 'privatelink.table.${suffix}', replace(environment().suffixes.keyvaultDns, '.vault', 'privatelink.vaultcore')]
 var backupRange = cidrSubnet(addressPrefix, 26, 0)
 var restoreRange = cidrSubnet(addressPrefix, 26, 1)
+var careRange = cidrSubnet(addressPrefix, 26, 3)
 var endpointRange = cidrSubnet(addressPrefix, 26, 2)
 var zoneOf = { blob: 0, queue: 1, table: 2, vault: 3 }
 
@@ -65,6 +66,14 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
         }
       }
       {
+        name: 'care'
+        properties: {
+          addressPrefix: careRange
+          networkSecurityGroup: { id: guard.id }
+          delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]
+        }
+      }
+      {
         name: 'endpoints'
         properties: {
           addressPrefix: endpointRange
@@ -106,4 +115,5 @@ resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-09-
 }]
 
 output backupSubnetId string = '${network.id}/subnets/backup'
+output careSubnetId string = '${network.id}/subnets/care'
 output restoreSubnetId string = '${network.id}/subnets/restore'

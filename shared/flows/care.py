@@ -11,6 +11,7 @@ from shared.catalog.nouns import CareRow, CareState
 from shared.errors import Damaged, NeedsPerson
 from shared.flows.house import House
 from shared.model import Json
+from shared.telemetry import tell
 from shared.work import tickets
 from shared.work.tickets import CareTicket
 
@@ -110,4 +111,17 @@ async def _end(care: Care, state: CareState, problem: str = "") -> None:
     now = care.house.clock.now()
     problems = (*care.row.problems, problem)[-MOST_PROBLEMS:] if problem else care.row.problems
     ended = replace(care.row, state=state, ended_at=now, touched_at=now, problems=problems)
+    _tell(ended, now)  # before the row: rather twice than, after a crash in between, never
     care.row = await care.house.catalog.put_care(ended, care.house.tenant)
+
+
+def _tell(row: CareRow, now: datetime) -> None:
+    tell(
+        "care",
+        care=row.care,
+        task=row.task,
+        state=row.state,
+        damages=row.counts.get("damages", 0),
+        unmended=row.counts.get("open", 0) + row.counts.get("lost", 0),
+        seconds=round((now - (row.started_at or now)).total_seconds()),
+    )

@@ -24,6 +24,7 @@ from shared.flows.sheet import Sheet, after
 from shared.flows.verify import owners_of
 from shared.model import FeedState, Forgotten, Hole, Owner
 from shared.ports import Reaper
+from shared.telemetry import tell
 from shared.vault import address
 from shared.vault.shelf import Shelf
 
@@ -176,6 +177,7 @@ class Round:
             return None
         hold = Hold(owner, "holdfast", self.now, f"{kind}: {mass}", pinned=True)
         if not self.dry:
+            tell("mass_change", owner=owner.key, kind=kind)
             await self.house.catalog.put_hold(hold)
         self.count("pinned")
         return hold

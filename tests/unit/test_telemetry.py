@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
 from shared.catalog.nouns import LaneRow, OwnerRow
 from shared.errors import NotPermitted, Throttled
-from shared.flows import plan, restore, settle, watch
+from shared.flows import plan, restore, settle, tend, watch
 from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
 from shared.model import Lane, Owner, Place, Selection
@@ -180,3 +181,22 @@ async def test_a_permission_that_is_missing_is_told_with_the_run(caplog: pytest.
         await drain(there, house)
     [run] = [facts for name, facts in told(caplog) if name == "run"]
     assert (run["state"], run["whys"], run["problems"]) == ("blocked", "NotPermitted", 1)
+
+
+async def test_a_verification_tells_how_it_ended_and_a_refused_round_too(caplog: pytest.LogCaptureFixture) -> None:
+    async with worlds("small") as there:
+        house = process(there, policy=Policy(include=("adele@*",), kinds=("contacts",)))
+        await plan.tick(house)
+        await drain(there, house)
+        await tend.verify_now(house, by="a test", deep="all")
+        await drain(there, house)
+        page = next(name for name, _ in [found async for found in house.vault.pages()])
+        del there.blobs.blobs[page]
+        there.clock.advance(86_400)
+        await tend.verify_now(house, by="a test", deep="all")
+        await tend.forget_now(replace(house, reaper=None), None, whole=False, dry=False, by="a test")
+        await drain(there, replace(house, reaper=None))
+    whole, damaged, refused = [facts for name, facts in told(caplog) if name == "care"]
+    assert (whole["task"], whole["state"], whole["damages"]) == ("verify", "done", 0)
+    assert (damaged["state"], damaged["damages"] > 0) == ("done", True)
+    assert (refused["task"], refused["state"]) == ("forget", "refused")

@@ -140,8 +140,8 @@ FINE = {
 }
 # ... and the resources on which the wide ones among them are right.
 ONLY_ON = {
-    "Storage Blob Data Owner": {"backupHost", "restoreHost"},
-    "Storage Table Data Contributor": {"backupHost", "restoreHost"},
+    "Storage Blob Data Owner": {"backupHost", "restoreHost", "careHost"},
+    "Storage Table Data Contributor": {"backupHost", "restoreHost", "careHost"},
     "Storage Queue Data Contributor": {"backupQueue[i]", "restoreQueue[i]", "retentionQueue[i]"},
     "Storage Blob Delegator": {"vault"},
     "Key Vault Secrets Officer": {"vault"},

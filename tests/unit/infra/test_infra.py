@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared import settings
 from shared.knobs import BY_NAME
 from shared.telemetry import EVENTS
 from shared.work import tickets
@@ -103,7 +104,11 @@ def test_the_apps_have_no_passwords_and_the_restore_answers_no_call() -> None:
     apps = {
         each.name: each for each in in_file("main.bicep") if each.kind == "module" and each.type == "modules/app.bicep"
     }
-    assert {name: app.says("http") for name, app in apps.items()} == {"backupApp": "true", "restoreApp": "false"}
+    assert {name: app.says("http") for name, app in apps.items()} == {
+        "backupApp": "true",
+        "restoreApp": "false",
+        "careApp": "false",
+    }
 
 
 def test_logs_take_no_key_and_have_a_cap() -> None:
@@ -150,6 +155,8 @@ def test_who_may_do_what() -> None:
         ("backupPrincipalId", "exporterRoleId", "exports"),
         ("backupPrincipalId", "blobDelegator", "vault"),
         ("retentionPrincipalId", "retentionRoleId", "container"),
+        ("retentionPrincipalId", "keeperRoleId", "container"),
+        ("principal", "blobReader", "container"),  # of the second copy
         ("principal", "catalogRoleId", "work"),
         ("backupPrincipalId", "queueContributor", "backupQueue[i]"),
         ("restorePrincipalId", "queueContributor", "restoreQueue[i]"),
@@ -159,6 +166,9 @@ def test_who_may_do_what() -> None:
         ("backupPrincipalId", "hostTableContributor", "backupHost"),
         ("restorePrincipalId", "hostBlobOwner", "restoreHost"),
         ("restorePrincipalId", "hostTableContributor", "restoreHost"),
+        ("retentionPrincipalId", "queueSender", "takenAnew"),
+        ("retentionPrincipalId", "hostBlobOwner", "careHost"),
+        ("retentionPrincipalId", "hostTableContributor", "careHost"),
         ("principal", "metricsPublisher", "insights"),
         ("backupPrincipalId", "secretsUser", "backupSecret"),
         ("restorePrincipalId", "secretsUser", "restoreSecret"),
@@ -185,11 +195,27 @@ def test_the_custom_roles_hold_what_they_say() -> None:
 def test_each_app_acts_under_one_identity_of_its_own() -> None:
     apps = [each for each in in_file("main.bicep") if each.type == "modules/app.bicep"]
     used = {each.says("identityId") for each in apps}
-    assert used == {"identities.outputs.backupId", "identities.outputs.restoreId"}
+    assert used == {"identities.outputs.backupId", "identities.outputs.restoreId", "identities.outputs.retentionId"}
     assert {each.says("hostBlobEndpoint") for each in apps} == {
-        "backupHost.outputs.blobEndpoint", "restoreHost.outputs.blobEndpoint",
+        "backupHost.outputs.blobEndpoint", "restoreHost.outputs.blobEndpoint", "careHost.outputs.blobEndpoint",
     }  # fmt: skip
-    assert "retention" not in "".join(each.body for each in apps)
+    assert [each.name for each in apps if "retention" in each.body] == ["careApp"]
+
+
+def test_only_the_app_that_looks_after_the_vault_may_delete_from_it() -> None:
+    holders = {
+        each.says("principalId")
+        for each in made("Microsoft.Authorization/roleAssignments")
+        if each.says("roleDefinitionId") == "retentionRoleId"
+    }
+    assert holders == {"retentionPrincipalId"}
+    for name in ("common", "backupSettings", "restoreSettings"):
+        assert "retentionClientId" not in variable("main.bicep", name)
+    assert members(variable("main.bicep", "careSettings")) == {
+        "HOLDFAST_ROLE": "'care'",
+        "VAULT_IDENTITY_CLIENT_ID": "identities.outputs.retentionClientId",
+        "RETENTION_IDENTITY_CLIENT_ID": "identities.outputs.retentionClientId",
+    }
 
 
 # --- what product and templates must agree about ----------------------------------------------------------------------
@@ -218,13 +244,12 @@ NOT_IN_AZURE = {
     "EVENTS_PEOPLE": "as above",
     **dict.fromkeys(
         (
-            "RETENTION", "RETENTION_KINDS", "RETENTION_OWNERS", "RETENTION_MIN_DAYS", "RETENTION_GRACE_DAYS",
-            "RETENTION_CLOCK_S", "RETENTION_MASS_PERCENT", "RETENTION_IDENTITY_CLIENT_ID",
+            "RETENTION_GRACE_DAYS",
+            "RETENTION_CLOCK_S",
+            "RETENTION_MASS_PERCENT",
         ),
-        "of the app that looks after the vault; through moreSettings",
+        "its default is right; through moreSettings",
     ),
-    "VAULT_COPY_STORAGE": "a second copy is the customer's to make; through moreSettings",
-    "VAULT_COPY_CONTAINER": "as above",
     "EXPORT_VOLUME_BYTES": "as above",
     "API_ISSUERS": "follows from the tenant",
     "API_JWKS_URL": "follows from the tenant",
@@ -242,7 +267,7 @@ def settings_of(*names: str) -> set[str]:
 
 
 def test_every_setting_is_known_to_the_product_and_the_other_way_round() -> None:
-    deployed = settings_of("backupSettings", "restoreSettings")
+    deployed = settings_of("backupSettings", "restoreSettings", "careSettings")
     assert deployed - PLATFORM - set(BY_NAME) == set(), "the product would refuse these"
     assert set(BY_NAME) - deployed == set(NOT_IN_AZURE), "a knob is set by the templates or has its reason here"
 
@@ -251,18 +276,44 @@ def test_every_required_setting_is_deployed() -> None:
     needed = {knob.name for knob in BY_NAME.values() if knob.required}
     assert needed <= settings_of("backupSettings")
     assert needed - {"M365_BACKUP_CLIENT_ID"} <= settings_of("restoreSettings")
+    assert needed - {"M365_BACKUP_CLIENT_ID"} <= settings_of("careSettings")
+
+
+@pytest.mark.parametrize("role", ["backup", "restore", "care"])
+def test_the_product_starts_with_what_is_deployed(role: str) -> None:
+    """Names as the templates set them, and values as they look there: no app is given what it would refuse."""
+    guid, there = "22222222-2222-2222-2222-222222222222", settings_of(f"{role}Settings")
+    values = {
+        "HOLDFAST_ROLE": role,
+        "M365_TENANT_ID": "11111111-1111-1111-1111-111111111111",
+        "VAULT_STORAGE": "https://stvault.blob.core.windows.net/",
+        "CATALOG_STORAGE": "https://stwork.table.core.windows.net/",
+        "AzureWebJobsStorage__queueServiceUri": "https://stwork.queue.core.windows.net/",
+        "AzureWebJobsStorage__credential": "managedidentity",
+        "BACKUP_SCHEDULE": "0 0 */6 * * *",
+        "CARE_SCHEDULE": "0 0 2 * * *",
+        "API_AUDIENCE": "api://x,x",
+        **{name: guid for name in there if name.endswith(("CLIENT_ID", "FEDERATED", "__clientId"))},
+        "M365_TARGET_CLIENT_ID": "",
+        "M365_TARGET_FEDERATED": "",
+    }
+    read_settings = settings.read({name: values.get(name, "") for name in there - PLATFORM})
+    assert read_settings.role == role
+    assert bool(read_settings.retention.identity_client_id) == (role == "care")
+    assert [bool(getattr(read_settings, app)) for app in ("backup", "restore")] == [role == "backup", role == "restore"]
 
 
 def test_neither_app_holds_the_others_credential() -> None:
     assert not [name for name in settings_of("backupSettings") if name.startswith(("M365_RESTORE_", "M365_TARGET_C"))]
     assert not [name for name in settings_of("restoreSettings") if name.startswith("M365_BACKUP_")]
+    assert not [name for name in settings_of("careSettings") if name.startswith(("M365_BACKUP_", "M365_RESTORE_"))]
     assert members(variable("main.bicep", "backupSettings"))["HOLDFAST_ROLE"] == "'backup'"
     assert members(variable("main.bicep", "restoreSettings"))["HOLDFAST_ROLE"] == "'restore'"
 
 
 def test_a_secret_is_only_ever_a_reference_into_the_key_vault() -> None:
-    for settings in ("backupSettings", "restoreSettings"):
-        for name, value in members(variable("main.bicep", settings)).items():
+    for app in ("backupSettings", "restoreSettings", "careSettings"):
+        for name, value in members(variable("main.bicep", app)).items():
             if name in BY_NAME and BY_NAME[name].secret:
                 assert "@Microsoft.KeyVault(" in value, name
 
@@ -274,13 +325,15 @@ def test_the_queues_are_those_of_the_tickets() -> None:
     needed = {*tickets.QUEUES, *(f"{queue}-poison" for queue in tickets.QUEUES)}
     assert needed <= backup | restore | care
     assert restore == {tickets.RESTORE, f"{tickets.RESTORE}-poison"} and not backup & (restore | care)
+    assert care == {tickets.CARE, f"{tickets.CARE}-poison"}
     assert strings(variable("main.bicep", "orderQueue")) == [tickets.RESTORE]
+    assert strings(variable("main.bicep", "takenAnewQueue")) == [tickets.ITEM]
 
 
 def test_the_apps_are_those_that_azd_publishes() -> None:
     services = re.findall(r"^  (\w+):\n    project: \.", (ROOT / "azure.yaml").read_text(), re.MULTILINE)
     tags = re.findall(r"'azd-service-name': '(\w+)'", (INFRA / "main.bicep").read_text())
-    assert sorted(services) == sorted(tags) == ["backup", "restore"]
+    assert sorted(services) == sorted(tags) == ["backup", "care", "restore"]
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------

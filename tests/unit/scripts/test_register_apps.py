@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from scripts.directory import Directory
 from scripts.register_apps import read_arguments, run
 from scripts.registration import API_ROLES, differences, role_id, wanted
+from shared.api.tokens import ROLES
 from shared.errors import Misconfigured, NotPermitted
 from shared.kinds import KINDS
 from shared.permissions import ROLE_IDS, reads, scoped_by_exchange, writes
@@ -148,7 +149,7 @@ async def test_an_api_that_lets_everybody_in_is_closed_again(desk: Desk) -> None
     app = desk.app("api")
     [principal] = [one for one in desk.fake.principals.values() if one["appId"] == app["appId"]]
     assert principal["appRoleAssignmentRequired"] and app["identifierUris"] == [f"api://{app['appId']}"]
-    assert {role["value"] for role in app["appRoles"]} == set(API_ROLES)
+    assert {role["value"] for role in app["appRoles"]} == set(API_ROLES) == set(ROLES)
     principal["appRoleAssignmentRequired"] = False
     app["appRoles"].append({"id": PERSON, "value": "Everything", "isEnabled": True})
     await desk()
