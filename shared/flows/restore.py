@@ -21,6 +21,7 @@ from shared.work import tickets
 from shared.work.tickets import RestoreTicket
 
 OVER = ("done", "partial", "failed", "cancelled")
+CANCEL_ATTEMPTS = 20
 OUTCOMES = ("created", "completed", "replaced", "skipped", "failed")
 
 
@@ -51,11 +52,20 @@ async def wake(house: House) -> None:
 
 
 async def cancel(house: House, restore: str) -> RestoreRow | None:
-    """Ask a restore to stop: it does before its next item. What is given back stays."""
-    row = await house.catalog.restore(house.tenant, restore)
-    if row is None or row.state in OVER:
-        return row
-    return await house.catalog.put_restore(replace(row, cancel=True))
+    """Ask a restore to stop: it does before its next item. What is given back stays.
+
+    The restore itself writes the row with every few items: a person's word waits for its turn instead of failing.
+    Contended when it never comes."""
+    for attempt in range(CANCEL_ATTEMPTS):
+        row = await house.catalog.restore(house.tenant, restore)
+        if row is None or row.cancel or row.state in OVER:
+            return row
+        try:
+            return await house.catalog.put_restore(replace(row, cancel=True))
+        except Contended:
+            if attempt == CANCEL_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 async def serve(ticket: RestoreTicket, house: House) -> None:
