@@ -39,7 +39,7 @@ def _between(page: str, name: str, text: str) -> str:
 def _permissions() -> str:
     rows = [f"| finding {owner_type}s | `{role}` | |" for owner_type, role in READ_PERMISSIONS.items()]
     rows += [
-        f"| {kind.title} | {_listed(kind.read_permissions)} | {_listed(kind.write_permissions)} |"
+        f"| {kind.title} | {_listed(kind.read_permissions)} | {_listed(kind.write_permissions) or 'kept only'} |"
         for kind in KINDS.values()
     ]
     head = "\n| for | backup app (reads) | restore app (writes) |\n|---|---|---|\n"

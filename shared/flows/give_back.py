@@ -51,7 +51,7 @@ class KindWork:
         return True
 
     async def _start(self) -> list[Frame]:
-        into = await self._into(self.kind.root(self.work.row.place))
+        into = await self._root()
         selection = self.work.row.selection
         if not selection.folder:
             return [Frame(feed.id, "", into, "") for feed in reversed(self.view.roots())]
@@ -99,6 +99,11 @@ class KindWork:
         path = frame.path if into == frame.into and into.path != NOWHERE else f"{frame.path}/{version.name}"
         return Frame(frame.root, version.item_id, into, path, self.view.opened_by(version))
 
+    async def _root(self) -> Into:
+        if self.kind.keeps_only:  # it goes nowhere: the walk only tells of each item
+            return Into(self.work.row.place.owner, NOWHERE)
+        return await self._into(self.kind.root(self.work.row.place))
+
     async def _into(self, act: Steps[Into]) -> Into:
         try:
             return await self.walk.play(act)
@@ -109,7 +114,7 @@ class KindWork:
 
     async def _items(self) -> bool:
         """Single items: into the place's folder, or each into the folder it came from."""
-        root = await self._into(self.kind.root(self.work.row.place))
+        root = await self._root()
         progress, items = self.work.progress, self.work.row.selection.items
         while progress.items_done < len(items):
             if self.work.must_stop:
@@ -161,6 +166,8 @@ class KindWork:
     def _not_begun(self, version: Version, into: Into) -> Restored | Exception:
         if version.state != "kept":
             return Restored("skipped", note=f"its content was never kept: {version.reason}")
+        if why := self.kind.keeps_only:
+            return Restored("skipped", losses=(why,), note=why)
         return WouldWrite() if into.path == NOWHERE else TryLater("not begun")
 
     async def _foreseen(self, version: Version) -> tuple[str, ...]:
@@ -212,6 +219,9 @@ class KindWork:
                 continue
             if not self.work.row.preview:
                 counts = add(counts, {outcome.outcome: 1})
+                continue
+            if self.kind.keeps_only:
+                counts = add(counts, {"kept only": 1})
                 continue
             name = {"skipped": "conflicts", "created": "would be created"}.get(outcome.outcome, outcome.outcome)
             seconds = max(1 / self.kind.restore_items_per_s, version.size_bytes / self.kind.restore_bytes_per_s)

@@ -32,6 +32,9 @@ async def order(
     for name in selection.kinds:
         if name not in house.kinds:
             raise Misconfigured(f"kind {name!r} is not known; known are {', '.join(house.kinds)}")
+    only = [house.kinds[name] for name in selection.kinds if house.kinds[name].keeps_only]
+    if len(only) == len(selection.kinds) and not preview:
+        raise Misconfigured("; ".join(f"{kind.title}: {kind.keeps_only}" for kind in only))
     if place.tenant and place.tenant != house.target_tenant:
         raise Misconfigured(f"tenant {place.tenant!r} is not configured as a target (M365_TARGET_TENANT_ID)")
     now = house.clock.now()

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from shared.errors import Misconfigured
 from shared.graph.steps import Steps
 from shared.model import (
     Cursor,
@@ -51,6 +52,7 @@ class Kind(ABC):
     has_folders: ClassVar[bool] = True  # items lie in folders, so that they can be given back into one made for them
     restore_bytes_per_s: ClassVar[int] = 500_000  # what the service lets one restore write (for estimates)
     restore_items_per_s: ClassVar[float] = 4.0
+    keeps_only: ClassVar[str] = ""  # why nothing of it can be given back by an app, where that is so (see `KeptOnly`)
     reconcile_days: ClassVar[int]  # a full listing at least this often, though changes are known by delta
 
     # -- the crawl
@@ -108,6 +110,23 @@ class Kind(ABC):
     def file_name(self, record: Json) -> str:
         """A name under which a person recognises the item (no path, no extension of the part)."""
         return str(record.get("o365:Name") or record.get("o365:Id") or "item")
+
+
+class KeptOnly(Kind):
+    """A kind that Graph gives an app no way to write: it is kept, shown and exported. `keeps_only` says why; a restore
+    tells it of every item and asks nothing of the kind."""
+
+    write_permissions: ClassVar[tuple[str, ...]] = ()
+    has_folders: ClassVar[bool] = False
+
+    def root(self, place: Place) -> Steps[Into]:
+        raise Misconfigured(f"{self.title}: {self.keeps_only}")
+
+    def folder(self, kept: Kept, into: Into, *, mark: str) -> Steps[Into]:
+        raise Misconfigured(f"{self.title}: {self.keeps_only}")
+
+    def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
+        raise Misconfigured(f"{self.title}: {self.keeps_only}")
 
 
 def common(record: Json, *, type: str, name: str) -> Json:

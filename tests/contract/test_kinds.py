@@ -15,6 +15,7 @@ from typing import Any, get_args
 import pytest
 
 from sandbox.tenant.seed import BACKUP_ROLES, RESTORE_ROLES
+from shared.errors import Misconfigured
 from shared.kinds import KINDS
 from shared.kinds.owners import READ_PERMISSIONS
 from shared.model import Owner, OwnerType, Place, Version
@@ -25,6 +26,7 @@ from tests.contract.likeness import Shown, compared, shown
 DOCS = Path(__file__).parents[2] / "docs" / "kinds"
 HERE, THERE = "original", "Restored"
 every_kind = pytest.mark.parametrize("kind", list(KINDS))
+every_kind_that_comes_back = pytest.mark.parametrize("kind", [n for n, kind in KINDS.items() if not kind.keeps_only])
 
 
 def excuses(kind: str) -> dict[str, str]:
@@ -76,7 +78,7 @@ def test_every_fact_is_declared_and_can_be_true(kind: str) -> None:
 def test_backup_declares_roles_that_only_read(kind: str) -> None:
     it = KINDS[kind]
     assert it.read_permissions
-    assert it.write_permissions
+    assert bool(it.write_permissions) != bool(it.keeps_only)
     assert all(re.fullmatch(r"[A-Z]\w+(\.\w+)*\.Read(Basic)?(\.All)?", role) for role in it.read_permissions)
     assert set(it.read_permissions) <= BACKUP_ROLES
     assert set(it.write_permissions) <= RESTORE_ROLES
@@ -155,7 +157,7 @@ async def test_what_is_new_is_kept_and_what_is_gone_keeps_its_past(kind: str, tr
 # --- the way back
 
 
-@every_kind
+@every_kind_that_comes_back
 @pytest.mark.parametrize("seed", ["small", "awkward"])
 async def test_what_comes_back_into_an_empty_place_is_what_was_kept(kind: str, seed: str, traffic: Path | None) -> None:
     async with staged(kind, traffic, seed=seed) as stage:
@@ -198,7 +200,7 @@ async def test_what_comes_back_into_a_folder_of_the_same_owner_lies_below_it(kin
         assert names([one for one in await stage.kept(owner) if one not in new]) == names(before)
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.has_folders])
+@pytest.mark.parametrize("kind", [n for n, kind in KINDS.items() if not (kind.has_folders or kind.keeps_only)])
 async def test_what_lies_in_no_folder_is_left_alone_by_a_restore_into_one(kind: str, traffic: Path | None) -> None:
     async with staged(kind, traffic) as stage:
         owner = stage.owner("adele")
@@ -211,7 +213,7 @@ async def test_what_lies_in_no_folder_is_left_alone_by_a_restore_into_one(kind: 
         assert run.account.kept == run.account.gone == 0
 
 
-@every_kind
+@every_kind_that_comes_back
 async def test_the_same_restore_twice_makes_every_item_once(kind: str, traffic: Path | None) -> None:
     async with staged(kind, traffic) as stage:
         owner, other = stage.owner("adele"), stage.newcomer("bo")
@@ -226,7 +228,7 @@ async def test_the_same_restore_twice_makes_every_item_once(kind: str, traffic: 
         assert names(await stage.kept(other)) == once
 
 
-@every_kind
+@every_kind_that_comes_back
 async def test_a_restore_in_mode_skip_leaves_what_is_there(kind: str, traffic: Path | None) -> None:
     async with staged(kind, traffic) as stage:
         owner, other = stage.owner("adele"), stage.newcomer("bo")
@@ -239,7 +241,7 @@ async def test_a_restore_in_mode_skip_leaves_what_is_there(kind: str, traffic: P
         assert stage.written("restore") == 0
 
 
-@every_kind
+@every_kind_that_comes_back
 async def test_a_preview_writes_nothing_and_counts_what_the_restore_then_does(kind: str, traffic: Path | None) -> None:
     async with staged(kind, traffic) as stage:
         owner, other = stage.owner("adele"), stage.newcomer("bo")
@@ -254,6 +256,19 @@ async def test_a_preview_writes_nothing_and_counts_what_the_restore_then_does(ki
             assert preview.counts.get("would be created", 0) == done.counts.get("created", 0), mark_of
             assert preview.counts.get("conflicts", 0) == done.counts.get("skipped", 0), mark_of
             assert preview.losses == done.losses or not done.counts.get("created"), mark_of
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.keeps_only])
+async def test_what_is_kept_only_is_told_of_and_nothing_is_written(kind: str, traffic: Path | None) -> None:
+    async with staged(kind, traffic) as stage:
+        owner, other = stage.owner("adele"), stage.newcomer("bo")
+        await stage.back_up(owner)
+        items = len([v for _, v in await stage.kept(owner) if not v.folderish])
+        preview = await stage.give_back(owner, Place(other, HERE), preview=True)
+        assert (preview.counts, preview.losses) == ({"kept only": items}, {stage.kind.keeps_only: items})
+        with pytest.raises(Misconfigured, match=re.escape(stage.kind.keeps_only)):
+            await stage.give_back(owner, Place(other, HERE))
+        assert stage.asked("restore") == {}
 
 
 # --- permissions
@@ -297,7 +312,7 @@ async def test_a_backup_without_one_of_them_is_told_and_loses_nothing(
         assert len(set(after) - set(before)) == len(set(before) - set(after)) == 1
 
 
-@every_kind
+@every_kind_that_comes_back
 async def test_the_declared_roles_suffice_for_the_restore(kind: str, traffic: Path | None) -> None:
     async with staged(kind, traffic, seed="awkward") as stage:
         owner, other = stage.owner("adele"), stage.newcomer("bo")
