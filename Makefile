@@ -29,7 +29,12 @@ run: venv
 	@$(RUN) -m sandbox.run
 
 test: venv
+ifeq ($(strip $(ARGS)),)
+	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q -n auto --ignore=tests/crash --ignore=tests/integration
+	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q tests/crash tests/integration  # they use all processors by themselves
+else
 	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q $(ARGS)
+endif
 
 lint: venv
 	@$(RUN) -m ruff check .

@@ -35,7 +35,7 @@ def traffic() -> Path | None:
     asked = os.environ.get("TRAFFIC")
     if not asked:
         return None
-    folder = Path(asked)
+    folder = Path(asked) / os.environ.get("PYTEST_XDIST_WORKER", "")  # processes share no file
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -201,13 +201,14 @@ def read(part: Part) -> Read:
 
 
 def segment(text: str) -> str:
-    """One path segment, encoded on its own (RFC 3986): ids and names may hold any character."""
-    return quote(text, safe="")
+    """One path segment, encoded on its own (RFC 3986): ids and names may hold any character, even
+    half of one: what nobody can spell is not found, and says so."""
+    return quote(text, safe="", errors="surrogatepass")
 
 
 def odata_string(text: str) -> str:
     """A string literal for a $filter, percent-encoded: quotes are doubled."""
-    return quote("'" + text.replace("'", "''") + "'", safe="'")
+    return quote("'" + text.replace("'", "''") + "'", safe="'", errors="surrogatepass")
 
 
 # An act that returns T: yields steps, receives a reply for each.

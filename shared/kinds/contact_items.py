@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from shared.errors import CursorExpired, NeedsPerson
-from shared.graph.steps import Reply, Steps, delete, get, post, put, read, segment, together
+from shared.graph.steps import Reply, Steps, delete, get, odata_string, post, put, read, segment, together
 from shared.kinds.kind import Into, common
 from shared.kinds.mailbox import (
     LOST_CONTROLS,
@@ -210,7 +209,7 @@ def _twin(kept: Kept, into: Into, contacts: str, mark: str) -> Steps[Json | None
     member = "displayName" if record.get("displayName") else "fileAs"
     if not name:
         return (yield from _itself(kept, into))
-    literal = quote("'" + name.replace("'", "''") + "'", safe="'")
+    literal = odata_string(name)
     query = f"$filter={member}%20eq%20{literal}&{MARKS}"
     found = yield from listed(f"{contacts}?{query}", into.owner, "contacts", permission=WRITE)
     same = [f for f in strangers(found, mark) if f.get(member) == name and _reach(f) == _reach(record)]

@@ -268,7 +268,7 @@ def _item(feed: Feed, item_id: str) -> str:
 
 
 def drive_path(drive_id: str) -> str:
-    return f"/drives/{quote(drive_id, safe='!')}"
+    return f"/drives/{quote(drive_id, safe='!', errors='surrogatepass')}"
 
 
 def suffix_of(name: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from shared.errors import NeedsPerson
-from shared.graph.steps import Reply, Steps, Upload, delete, get, patch, post, read, segment
+from shared.graph.steps import Reply, Steps, Upload, delete, get, odata_string, patch, post, read, segment
 from shared.kinds.kind import Into
 from shared.kinds.mail_message import Attached, as_new, attachments
 from shared.kinds.mail_messages import content_of, may_have_attachments, state_of
@@ -92,7 +91,7 @@ def _twin(kept: Kept, into: Into, mark: str) -> Steps[Json | None]:
     message_id = kept.record.get("internetMessageId")
     if not message_id:
         return (yield from _itself(kept, into)) or (yield from _nameless(kept, into, mark))
-    literal = quote("'" + str(message_id).replace("'", "''") + "'", safe="'@")
+    literal = odata_string(str(message_id))
     found = yield from _found(into, f"$filter=internetMessageId%20eq%20{literal}&$select={TWIN}&{MARKS}")
     return min(strangers(found, mark), key=lambda f: (f["id"] != kept.version.item_id, f["id"]), default=None)
 
@@ -121,7 +120,7 @@ def _nameless(kept: Kept, into: Into, mark: str) -> Steps[Json | None]:
     subject = kept.record.get("subject")
     if not subject:
         return None
-    literal = quote("'" + str(clean(subject)).replace("'", "''") + "'", safe="'")
+    literal = odata_string(str(clean(subject)))
     found = yield from _found(into, f"$filter=subject%20eq%20{literal}&$select={TWIN}&{MARKS}")
     same = [f for f in strangers(found, mark) if _saying(f) == _saying(kept.record)]
     return min(same, key=lambda f: str(f["id"]), default=None)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from shared.errors import CursorExpired, NotPermitted, OwnerMissing, Unreachable
-from shared.graph.steps import Reply, Step, Steps, get, together
+from shared.graph.steps import Reply, Step, Steps, get, segment, together
 from shared.model import Feed, Json, Kept, Owner
 
 ROOT_FEED = "folders"
@@ -116,7 +116,7 @@ def completed(entries: Sequence[Json], owner: Owner, *, path: str, select: str, 
     if not short:
         return list(entries)
     query = f"?$select={select}" if select else ""
-    asked = [get(f"{owner.path}/{path}/{quote(entries[i]['id'], safe='')}{query}", headers=prefer()) for i in short]
+    asked = [get(f"{owner.path}/{path}/{segment(str(entries[i]['id']))}{query}", headers=prefer()) for i in short]
     replies = (yield together(*asked)).parts
     whole = list(entries)
     for i, reply in zip(short, replies, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from shared.graph.steps import Steps, get
+from shared.graph.steps import Steps, get, segment
 from shared.model import Json, Owner, OwnerType
 
 # Graph docs: user-list ($top up to 999; the default set of properties is small, so each is named).
@@ -48,7 +48,7 @@ def find(tenant: str, name: str) -> Steps[Owner | None]:
     """The owner with this id, or the user with this UPN; None when there is none. A site's id has two commas."""
     owner_type: OwnerType = "site" if name.count(",") == 2 else "user"
     for wanted, fields in ((owner_type, SITE if owner_type == "site" else USER), ("group", GROUP)):
-        reply = yield get(f"/{wanted}s/{quote(name, safe='')}?$select={fields}", batchable=False)
+        reply = yield get(f"/{wanted}s/{segment(name)}?$select={fields}", batchable=False)
         if reply.ok:
             owner, _ = _OWNERS[wanted](tenant, reply.json)
             return owner
@@ -69,7 +69,7 @@ def _with_subsites(found: list[Json]) -> Steps[list[Json]]:
             continue
         known.add(str(entry["id"]))
         everyone.append(entry)
-        path = f"/sites/{quote(str(entry['id']), safe=',')}/sites?$select={SITE}"
+        path = f"/sites/{segment(str(entry['id']))}/sites?$select={SITE}"
         while path:
             reply = yield get(path, units=2)
             if not reply.ok:

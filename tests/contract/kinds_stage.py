@@ -15,12 +15,14 @@ from sandbox.tenant.oauth import mint
 from sandbox.tenant.seed import app_named
 from sandbox.tenant.seed_drives import give_drive
 from sandbox.tenant.state import Options, User
+from shared.catalog.memory import MemoryRows
 from shared.catalog.nouns import OutcomeRow, RestoreRow, RunRow
 from shared.flows import plan, restore
 from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
 from shared.kinds.kind import Kind
 from shared.model import Feed, Mode, Owner, OwnerType, Place, Selection, Version
+from shared.vault.memory import MemoryBlobs
 from tests.rig import Probe, Worlds, drain, process, worlds
 
 PAGES = Path(__file__).parents[1] / "pages"
@@ -69,6 +71,11 @@ class Stage:
     def forget(self) -> None:
         self.worlds.running.traffic.shapes.clear()
         self.worlds.running.traffic.writes.clear()
+
+    def begin_anew(self) -> None:
+        """Empty stores for the same tenant."""
+        self.worlds.blobs = MemoryBlobs(self.worlds.clock.now)
+        self.worlds.rows = MemoryRows()
 
     def grant(self, app: str, roles: frozenset[str] | None = None) -> None:
         """The app's token from now on; None: all that the tenant gives it."""

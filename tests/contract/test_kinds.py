@@ -43,6 +43,12 @@ def names(found: list[tuple[str, Version]]) -> list[tuple[str, str]]:
     return sorted((path, version.name) for path, version in found)
 
 
+def identities(found: list[tuple[str, Version]]) -> list[tuple[str, str, str]]:
+    """What there is and where, each folder under its name. An item's own name is left out: one that was garbled when
+    the item was taken stays until the item changes, as its change key said that nothing else has."""
+    return sorted((v.feed_id, v.item_id, v.name if v.folderish else "") for _, v in found)
+
+
 async def told(stage: Stage, found: list[tuple[str, Version]]) -> list[tuple[str, Version, Shown]]:
     house = stage.house()
     return [(path, version, await shown(house, stage.kind, version)) for path, version in found]
@@ -374,8 +380,7 @@ async def test_no_odd_answer_ends_a_run_or_takes_anything_away(kind: str, seed: 
             run = await stage.back_up(owner)
         assert run.state == "done", run.problems
         assert await stage.house().catalog.owed(owner) == []
-        async with staged(kind) as other:
-            other.mutate("change")
-            await other.back_up(other.owner("adele"))
-            truth = names(await other.kept(other.owner("adele")))
-        assert names(await stage.kept(owner)) == truth
+        kept = identities(await stage.kept(owner))
+        stage.begin_anew()
+        await stage.back_up(owner)
+        assert kept == identities(await stage.kept(owner))
