@@ -3,7 +3,7 @@
 #   make read VAULT=DIR TO=DIR                make venv PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench rebuild read clean venv
+.PHONY: help demo run test lint bench rebuild doctor read clean venv
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -15,6 +15,7 @@ help:
 	@echo "make test      all tests  [TRAFFIC=DIR] [ARGS=...]"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     print figures  [JSON=FILE]"
+	@echo "make doctor    look at the set-up: what is wrong, and what to do about it"
 	@echo "make rebuild   rebuild the catalog from the vault"
 	@echo "make read      turn a copied vault into folders of files, with Python alone  VAULT=DIR TO=DIR"
 	@echo "make clean     remove what these commands made"
@@ -45,6 +46,9 @@ bench: venv
 
 rebuild: venv
 	@$(RUN) -m sandbox.rebuild
+
+doctor: venv
+	@$(RUN) -m sandbox.doctor
 
 # The offline reader needs no set-up: only Python's standard library.
 read:

@@ -5,9 +5,11 @@ import azure.functions as func
 from functions import (
     backup,
     care,
+    checkup,
     export,
     http_backups,
     http_care,
+    http_doctor,
     http_exports,
     http_items,
     http_operations,
@@ -19,12 +21,19 @@ from functions import (
 from shared.settings import environment, role
 
 BACKUP = (
-    plan, backup, poison, export, http_backups, http_items, http_restores, http_care, http_exports, http_operations,
+    plan, backup, poison, checkup, export, http_backups, http_items, http_restores, http_care, http_exports,
+    http_doctor, http_operations,
 )  # fmt: skip
-RESTORE = (restore,)
-CARE = (care,)
-# A role that does not exist gets the health check alone: it answers that the app is not set up, and nothing runs.
-DOORS = {"all": (*BACKUP, *RESTORE, *CARE), "backup": BACKUP, "restore": RESTORE, "care": CARE, "": (http_operations,)}
+RESTORE = (restore, checkup)
+CARE = (care, checkup)
+DOORS = {
+    "all": tuple(dict.fromkeys((*BACKUP, *RESTORE, *CARE))),
+    "backup": BACKUP,
+    "restore": RESTORE,
+    "care": CARE,
+    # A role that does not exist gets the health check alone: it answers that the app is not set up, and nothing runs.
+    "": (http_operations,),
+}
 
 app = func.FunctionApp()
 for doors in DOORS[role(environment())]:

@@ -335,6 +335,7 @@ module access 'modules/access.bicep' = {
     exporterRoleId: roles.outputs.exporterId
     retentionRoleId: roles.outputs.retentionId
     catalogRoleId: roles.outputs.catalogId
+    inspectorRoleId: roles.outputs.inspectorId
   }
   dependsOn: [vault, work, backupHost, restoreHost, careHost]
 }
@@ -422,6 +423,7 @@ var common = {
   EXPORT_CONTAINER: exportContainer
   CATALOG_STORAGE: work.outputs.tableEndpoint
   BACKUP_SCHEDULE: backupSchedule
+  VAULT_RESOURCE_ID: vault.outputs.id
   VAULT_COPY_STORAGE: empty(copyLocation) ? '' : copy!.outputs.blobEndpoint
   VAULT_COPY_CONTAINER: containerName
   CARE_SCHEDULE: careSchedule

@@ -110,6 +110,11 @@ KNOBS: tuple[Knob, ...] = (
         to.guid,
     ),
     Knob(
+        "VAULT_RESOURCE_ID", _STORAGE,
+        "Resource id of the vault's account (`/subscriptions/.../storageAccounts/NAME`): the checkup asks Azure "
+        "Resource Manager how it is protected, if this app's identity may read that.", to.resource_id,
+    ),
+    Knob(
         "VAULT_COPY_STORAGE", _STORAGE,
         "A second copy of the vault (same form as VAULT_STORAGE): read where the first one misses something, and used "
         "to mend it.", to.storage, secret=True,

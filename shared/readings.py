@@ -10,6 +10,11 @@ from urllib.parse import urlsplit
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")  # Storage docs: naming containers
+_RESOURCE = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/Microsoft\.Storage/storageAccounts/"
+    r"[a-z0-9]{3,24}/?",
+    re.IGNORECASE,
+)
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 _SERVICE = re.compile(r"(?P<account>[a-z0-9-]+)\.(blob|queue|table|dfs)\.(?P<suffix>[a-z0-9.-]+)")
 
@@ -103,6 +108,12 @@ def base_url(value: str) -> str:
     if urlsplit(value).query:
         raise ValueError("an https:// URL without query")
     return https_url(value).rstrip("/")
+
+
+def resource_id(value: str) -> str:
+    if not _RESOURCE.fullmatch(value):
+        raise ValueError("a resource id that ends in /providers/Microsoft.Storage/storageAccounts/NAME")
+    return value.rstrip("/")
 
 
 def scope(value: str) -> str:

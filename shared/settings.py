@@ -83,6 +83,7 @@ class Stores:
     copy_container: str = ""
     exports: str = "exports"  # a container beside the vault's
     queues_identity_client_id: str = ""
+    vault_resource: str = ""  # its id in Azure Resource Manager
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +301,7 @@ def _stores(values: Mapping[str, Any], problems: list[str]) -> Stores | None:
         copy_container=values["VAULT_COPY_CONTAINER"] or "",
         exports=values["EXPORT_CONTAINER"] or "",
         queues_identity_client_id=values["AzureWebJobsStorage__clientId"] or "",
+        vault_resource=values["VAULT_RESOURCE_ID"] or "",
     )
 
 
@@ -360,10 +362,15 @@ def _v1_issuer(login: str) -> str:
     return "https://sts.chinacloudapi.cn" if login.endswith(".chinacloudapi.cn") else "https://sts.windows.net"
 
 
+def in_cloud(environ: Mapping[str, str]) -> str:
+    """The variable that shows that this runs in the cloud; "" when none does."""
+    names = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "CONTAINER_NAME", "KUBERNETES_SERVICE_HOST")
+    return next((name for name in names if environ.get(name)), "")
+
+
 def _not_local(environ: Mapping[str, str]) -> str:
     """Why this is not a machine of a developer; "" when it is."""
-    for name in ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "CONTAINER_NAME", "KUBERNETES_SERVICE_HOST"):
-        if environ.get(name):
-            return f"{name} is set, so this runs in the cloud"
+    if name := in_cloud(environ):
+        return f"{name} is set, so this runs in the cloud"
     host = urlsplit(f"//{environ.get('WEBSITE_HOSTNAME') or 'localhost'}").hostname or ""
     return "" if host in LOOPBACK else "WEBSITE_HOSTNAME is not a loopback address"

@@ -23,6 +23,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     # a verification or a round of forgetting ended; `unmended`: damages that nothing whole was left to mend from
     "care": ("care", "task", "state", "damages", "unmended", "seconds"),
     "mass_change": ("owner", "kind"),  # many items were rewritten or deleted at once: the owner is held
+    # an app's daily look at its own set-up; `credential_days`: until the first credential ends
+    "checkup": ("role", "errors", "warnings", "unknown", "credential_days", "checks"),
     "put_back": ("queue", "why", "seconds"),  # a ticket waits: throttled, unreachable, contended
     "given_up": ("queue", "why"),  # a ticket became a record: a person has to look
     # the catalog on all lanes of owners that the directory still has (`unseen` ones it has not): `late` ones ended

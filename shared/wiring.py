@@ -32,6 +32,7 @@ from shared.settings import (
     Settings,
     Storage,
     environment,
+    in_cloud,
     read,
 )
 from shared.vault.second import WithCopy
@@ -40,7 +41,9 @@ from shared.vault.vault import Vault
 if TYPE_CHECKING:  # heavy: imported where they are made
     from azure.core.credentials_async import AsyncTokenCredential
 
+    from shared.checkup.nouns import Instruments
     from shared.graph.budget import Budget
+    from shared.graph.entra import AppRegistration
     from shared.graph.entra import Proof as EntraProof
 
 
@@ -61,6 +64,7 @@ class _Estate:
     def __init__(self) -> None:
         self.house: House | None = None
         self.gate: Gate | None = None
+        self.instruments: Instruments | None = None
         self.exits = AsyncExitStack()
         self.opening = asyncio.Lock()
 
@@ -86,9 +90,20 @@ async def gate() -> Gate:
     return estate.gate
 
 
-def lend(house: House, gate: Gate) -> None:
+async def instruments() -> Instruments:
+    """What this process can measure of its own set-up."""
+    estate = _estate
+    if estate.instruments is None:
+        from shared.wiring_checkup import make_instruments
+
+        where = in_cloud(environment())
+        estate.instruments = await make_instruments(settings(), UtcClock(), estate.exits, in_cloud=where)
+    return estate.instruments
+
+
+def lend(house: House, gate: Gate, instruments: Instruments | None = None) -> None:
     """Serve this house instead of the environment's: a test's, over memory twins."""
-    _estate.house, _estate.gate = house, gate
+    _estate.house, _estate.gate, _estate.instruments = house, gate, instruments
 
 
 async def close() -> None:
@@ -315,7 +330,7 @@ class Graphs:
 
     async def _make(self, identity: Identity) -> Graph:
         from shared.graph.budget import Budget
-        from shared.graph.entra import AppRegistration, EntraTokens
+        from shared.graph.entra import EntraTokens
         from shared.graph.http import GraphClient, GraphSettings
 
         registration: Registration | None = getattr(self._settings, identity)
@@ -331,17 +346,23 @@ class Graphs:
             extra_hosts=cloud.extra_hosts,
             patience_s=self._settings.sizes.graph_patience_s,
         )
-        app = AppRegistration(
-            registration.tenant_id,
-            registration.client_id,
-            _proof(registration.proof, cloud.graph_url),
-            login_url=cloud.login_url,
-            scope=cloud.scope,
-            ca_file=cloud.ca_file,
-        )
-        tokens = EntraTokens(app, self._clock)
+        tokens = EntraTokens(app_registration(self._settings, registration), self._clock)
         client = GraphClient(graph, tokens, self._clock, self._budget, random.random)
         return await self._exits.enter_async_context(client)
+
+
+def app_registration(settings: Settings, registration: Registration) -> AppRegistration:
+    from shared.graph.entra import AppRegistration
+
+    cloud = settings.cloud
+    return AppRegistration(
+        registration.tenant_id,
+        registration.client_id,
+        _proof(registration.proof, cloud.graph_url),
+        login_url=cloud.login_url,
+        scope=cloud.scope,
+        ca_file=cloud.ca_file,
+    )
 
 
 def _proof(proof: Proof, graph_url: str) -> EntraProof:

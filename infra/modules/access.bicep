@@ -39,6 +39,8 @@ param exporterRoleId string
 param retentionRoleId string
 @description('Custom role: rows of the catalog.')
 param catalogRoleId string
+@description('Custom role: reads how the vault\'s account is protected.')
+param inspectorRoleId string
 
 // Built-in roles (Azure docs: built-in roles).
 var blobDelegator = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'db58b8e5-c6ad-4a2a-8342-4190687cbf4a')
@@ -131,6 +133,13 @@ resource retentionKeeps 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(container.id, retentionPrincipalId, keeperRoleId)
   properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: keeperRoleId }
 }
+
+// Each app looks daily whether the vault is still protected as it was deployed.
+resource vaultInspected 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for principal in [backupPrincipalId, restorePrincipalId, retentionPrincipalId]: {
+  scope: vault
+  name: guid(vault.id, principal, inspectorRoleId)
+  properties: { principalId: principal, principalType: 'ServicePrincipal', roleDefinitionId: inspectorRoleId }
+}]
 
 // --- exports: put together from blocks, which takes the right to write; and links that let somebody read one for a while
 

@@ -40,6 +40,8 @@ var rules = [
   { name: 'unverified', title: 'no verification has finished for two days', severity: 1, scope: insightsId, window: 'P2D', every: 'PT6H', operator: 'LessThan', threshold: 1, query: loadTextContent('../queries/unverified.kql') }
   { name: 'retention', title: 'forgetting was refused or failed', severity: 2, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/retention.kql') }
   { name: 'mass-change', title: 'many items of somebody changed at once', severity: 1, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/mass-change.kql') }
+  { name: 'checkup', title: 'the set-up is not as it should be', severity: 1, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/checkup.kql') }
+  { name: 'expiring', title: 'a certificate or secret of an app registration ends soon', severity: 1, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/expiring.kql') }
   { name: 'capped', title: 'logs are no longer taken today, so that other alerts are blind', severity: 1, scope: workspaceId, window: 'PT1H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/capped.kql') }
 ]
 

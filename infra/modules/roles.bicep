@@ -2,6 +2,7 @@
 @description('Makes the roles\' names unique in the tenant.')
 param token string
 
+var accounts = 'Microsoft.Storage/storageAccounts'
 var blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs'
 var tables = 'Microsoft.Storage/storageAccounts/tableServices/tables'
 
@@ -63,6 +64,25 @@ resource retention 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
+// How an account is protected: its settings, and those of its blobs. No data, no keys, no change.
+resource inspector 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'inspector')
+  properties: {
+    roleName: 'Holdfast vault inspector (${token})'
+    description: 'Reads how a storage account is protected. Reads no data.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: ['${accounts}/read', '${accounts}/blobServices/read', '${accounts}/blobServices/containers/read']
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+  }
+}
+
 // The catalog's rows, and tables made on first use. No table can be dropped, no access policy set.
 resource catalog 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'catalog')
@@ -85,4 +105,5 @@ resource catalog 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 output keeperId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keeper.name)
 output exporterId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', exporter.name)
 output retentionId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', retention.name)
+output inspectorId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', inspector.name)
 output catalogId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', catalog.name)

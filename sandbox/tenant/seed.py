@@ -39,7 +39,9 @@ API = "api://holdfast"
 API_ROLES = {
     "backup": ("Holdfast.Read",),
     "restore": ("Holdfast.Read", "Holdfast.Restore"),
-    "operator": ("Holdfast.Read", "Holdfast.Restore", "Holdfast.Restore.CrossOwner", "Holdfast.Admin"),
+    "operator": (
+        "Holdfast.Read", "Holdfast.Restore", "Holdfast.Restore.CrossOwner", "Holdfast.Export", "Holdfast.Admin",
+    ),
     "reader": ("Holdfast.Read",),
     "stranger": (),
 }

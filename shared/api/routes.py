@@ -93,6 +93,8 @@ ROUTES: tuple[Route, ...] = (
     Route("http_export_link", "GET", "exports/{export}/volumes/{volume}/link",
           "A URL that reads this ZIP for an hour, where the account can sign one", (EXPORT,), answer="Link"),
     Route("http_lost", "GET", "lost", "Tickets that were given up", answer="LostTickets"),
+    Route("http_doctor", "GET", "doctor", "What is wrong with the set-up, and what to do about it", (ADMIN,),
+          answer="Doctor"),
     Route("http_health", "GET", "health", "Whether the app answers", (), answer="Health", audited=False),
     Route("http_openapi", "GET", "openapi.json", "This description", ROLES, answer="Document", audited=False),
 )  # fmt: skip

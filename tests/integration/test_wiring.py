@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 import pytest
 
+from sandbox.doctor import look, run
 from sandbox.tenant.oauth import issuer, mint
 from sandbox.tenant.seed import app_named, make_tenant
 from sandbox.tenant.server import Running, running_tenant
@@ -111,3 +112,27 @@ async def test_a_token_that_real_msal_could_get_is_let_in(tenant: Running, azuri
     with pytest.raises(Unauthenticated, match="another audience"):
         await gate.admit({"Authorization": f"Bearer {wrong}"}, "https://app.example/api/runs")
     assert issuer(tenant.tenant) in settings(tenant, azurite).api.issuers
+
+
+async def test_the_doctor_looks_at_a_real_set_up_and_names_what_is_wrong(tenant: Running, azurite: str) -> None:
+    made = await look(settings(tenant, azurite, BACKUP_KINDS="contacts", BACKUP_INCLUDE="adele@*"))
+    # `work` looks at the tables that all tests of the emulator share
+    assert {check.name: check.state for check in made.checks if check.state != "fine" and check.name != "work"} == {
+        "settings": "found",  # no app that writes
+        "roles": "found",  # the simulated tenant's backup app holds roles of all kinds
+        "account": "unknown",  # the emulator
+    }
+    assert {f.severity for f in made.findings if f.check != "work"} == {"warning"}
+    tenant.tenant.apps[app_named(tenant.tenant, "backup").client_id].roles = set()
+    made = await look(settings(tenant, azurite, BACKUP_KINDS="contacts"))
+    assert ("missing-role", "User.Read.All") in {(f.check, f.subject) for f in made.findings}
+    wrong = settings(tenant, azurite, M365_BACKUP_CLIENT_SECRET="canary-wrong")
+    made = await look(wrong)
+    assert [f.check for f in made.findings if f.severity == "error" and f.check != "work"] == ["sign-in"]
+    assert "canary" not in str(made) and "the client secret is wrong" in str(made)
+
+
+def test_settings_that_are_wrong_are_told_by_the_doctor_as_well() -> None:
+    said: list[str] = []
+    assert run({"M365_TENAT_ID": "x"}, said.append) == 1
+    assert "did you mean M365_TENANT_ID?" in said[0] and "VAULT_STORAGE: is missing" in said[0]

@@ -91,6 +91,7 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
         "useMonitor": True,
     }
     assert triggers.pop("timer_care")["schedule"] == "%CARE_SCHEDULE%"
+    assert triggers.pop("timer_checkup")["schedule"] == "%CARE_SCHEDULE%"
     assert {name: told["queueName"] for name, told in triggers.items()} == {
         "queue_plan": "plan",
         "queue_backup": "backup",
@@ -116,7 +117,7 @@ def doors_of(role: str) -> set[str]:
 
 
 def test_the_app_that_restores_has_only_the_restores_queues() -> None:
-    assert doors_of("restore") == {"queue_restore", "poison_restore"}
+    assert doors_of("restore") == {"queue_restore", "poison_restore", "timer_checkup"}
 
 
 def test_the_app_that_backs_up_has_everything_else() -> None:
@@ -125,7 +126,7 @@ def test_the_app_that_backs_up_has_everything_else() -> None:
 
 
 def test_the_app_that_looks_after_the_vault_has_only_that() -> None:
-    assert doors_of("care") == {"timer_care", "queue_care", "poison_care"}
+    assert doors_of("care") == {"timer_care", "queue_care", "poison_care", "timer_checkup"}
 
 
 def test_an_app_of_an_unknown_role_does_nothing_but_say_so() -> None:

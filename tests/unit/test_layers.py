@@ -15,7 +15,8 @@ NOUNS = ("shared.model", "shared.errors", "shared.ports", "shared.graph.steps")
 WORLD = frozenset({
     "shared.graph.http", "shared.graph.entra", "shared.vault.blob", "shared.vault.reaper", "shared.catalog.table",
     "shared.vault.parcels", "shared.work.storage_queue",
-    "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring",
+    "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring", "shared.wiring_checkup",
+    "shared.checkup.instruments",
 })  # fmt: skip
 WORLDLY = ("azure", "aiohttp", "msal", "requests", "os", "socket", "ssl", "subprocess", "urllib.request", "http.client")
 
@@ -26,6 +27,7 @@ MAY = {
         "shared.work.tickets", "shared.catalog.nouns",
     ),
     "shared.wiring": ("shared",),
+    "shared.wiring_checkup": ("shared",),
     "shared.settings": ("shared.knobs", "shared.readings", "shared.model", "shared.errors"),
     "shared.knobs": ("shared.readings",),
     "shared.readings": (),
@@ -41,9 +43,12 @@ MAY = {
     "shared.export": ("shared.export", "shared.kinds", "shared.model", "shared.errors"),
     "shared.export.names": (),  # the offline reader uses them, too
     "shared.export.vcard": (),
-    "shared.flows": ("shared.flows", "shared.export", "shared.kinds", "shared.quickxor", "shared.telemetry", *NOUNS,
+    "shared.flows": ("shared.flows", "shared.export", "shared.kinds", "shared.quickxor", "shared.telemetry",
+                     "shared.checkup", *NOUNS,
                      *(f"shared.{s}" for s in STATIONS)),
-    "shared.api": ("shared.api", "shared.catalog.nouns", *NOUNS),
+    "shared.api": ("shared.api", "shared.catalog.nouns", "shared.checkup.nouns", *NOUNS),
+    "shared.checkup": ("shared.checkup", "shared.graph.hosts", *NOUNS),
+    "shared.checkup.instruments": ("shared.checkup", "shared.graph", "shared.storage", "shared.vault", *NOUNS),
     **{f"shared.{s}": (f"shared.{s}", "shared.storage", *NOUNS) for s in STATIONS},
 }  # fmt: skip
 

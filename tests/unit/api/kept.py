@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import azure.functions as func
@@ -32,6 +32,8 @@ from shared.catalog.nouns import (
     RunRow,
     VolumeRow,
 )
+from shared.checkup.nouns import Account as VaultAccount
+from shared.checkup.nouns import Credential, Setup, SignIn
 from shared.errors import Misconfigured
 from shared.flows.house import House
 from shared.flows.person import certificate
@@ -165,9 +167,32 @@ async def keep() -> Kept:
     )
     await _commit(house, DRIVE, {"f1": Capture({"name": "big.bin"}, {"content": big})})
     await _told(house)
-    wiring.lend(house, Gate(RULES, Keyring(_keys, clock), clock))
+    wiring.lend(house, Gate(RULES, Keyring(_keys, clock), clock), NoInstruments(clock))
     clock.time += timedelta(minutes=10)
     return Kept(house, rows, sent, content)
+
+
+@dataclass(slots=True)
+class NoInstruments:
+    """A checkup that can measure nothing outside."""
+
+    clock: StoppedClock
+    setup: Setup = field(default_factory=lambda: Setup("backup", TENANT, "https://login", "https://graph", ""))
+
+    async def sign_ins(self) -> list[SignIn]:
+        return [SignIn("backup", trouble="no token")]
+
+    async def credentials(self) -> list[Credential]:
+        raise Misconfigured("no credentials in this test")
+
+    async def account(self) -> VaultAccount:
+        return VaultAccount("nobody", shared_key=True)
+
+    async def server_time(self) -> datetime:
+        return self.clock.now()
+
+    async def queues(self) -> dict[str, int]:
+        return {"backup-poison": 1}
 
 
 def _source(content: bytes) -> Any:

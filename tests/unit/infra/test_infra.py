@@ -152,6 +152,7 @@ def test_who_may_do_what() -> None:
     assert given == {
         ("backupPrincipalId", "keeperRoleId", "container"),
         ("restorePrincipalId", "blobReader", "container"),
+        ("principal", "inspectorRoleId", "vault"),
         ("backupPrincipalId", "exporterRoleId", "exports"),
         ("backupPrincipalId", "blobDelegator", "vault"),
         ("retentionPrincipalId", "retentionRoleId", "container"),
@@ -189,6 +190,8 @@ def test_the_custom_roles_hold_what_they_say() -> None:
     assert rights["exporter"] == {f"{BLOBS}/read", f"{BLOBS}/add/action", f"{BLOBS}/write"}, "and deletes nothing"
     assert rights["retention"] == {f"{BLOBS}/read", f"{BLOBS}/delete", f"{BLOBS}/deleteBlobVersion/action"}
     assert all(right.startswith(f"{TABLES}/entities/") for right in rights["catalog"])
+    assert not rights["inspector"], "no data"
+    assert all(right.endswith("/read") for right in strings(roles["inspector"].says("actions")))
     assert strings(roles["catalog"].says("actions")) == ["${tables}/read", "${tables}/write"], "no table is dropped"
 
 
@@ -290,6 +293,8 @@ def test_the_product_starts_with_what_is_deployed(role: str) -> None:
         "CATALOG_STORAGE": "https://stwork.table.core.windows.net/",
         "AzureWebJobsStorage__queueServiceUri": "https://stwork.queue.core.windows.net/",
         "AzureWebJobsStorage__credential": "managedidentity",
+        "VAULT_RESOURCE_ID": "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-x/providers/"
+        "Microsoft.Storage/storageAccounts/stvault",
         "BACKUP_SCHEDULE": "0 0 */6 * * *",
         "CARE_SCHEDULE": "0 0 2 * * *",
         "API_AUDIENCE": "api://x,x",
