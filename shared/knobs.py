@@ -62,7 +62,7 @@ def _size(name: str, meaning: str, default: int, low: int, high: int) -> Knob:
     return Knob(name, "Sizes and times", meaning, to.whole(low, high), str(default))
 
 
-_CARE = "Care"
+_CARE, _RESTORE = "Care", "What is given back"
 _M365, _STORAGE, _POLICY, _API = "Microsoft 365", "Storage", "What is backed up", "HTTP API"
 ROLES = ("all", "backup", "restore", "care")
 
@@ -170,6 +170,17 @@ KNOBS: tuple[Knob, ...] = (
         "BACKUP_OBJECTIVE_H", _POLICY,
         "Hours within which every mailbox and drive should have been backed up again; what is older is told as late.",
         to.whole(1, 8760), "24",
+    ),
+    Knob(
+        "RESTORE_PEOPLE_RULES", _RESTORE,
+        "How people of another tenant are found where things are given back, in order: `upn` (the same user principal "
+        "name), `mail` (the same address), `none` (only whom a map names).",
+        to.words("upn", "mail", "none"), "upn,mail",
+    ),
+    Knob(
+        "RESTORE_PEOPLE_FILE", _RESTORE,
+        "File that says who stands for whom, a line each: `ann@old.example,anna@new.example`, or a whole domain: "
+        "`@old.example,@new.example`. An order's own map goes before it.", to.path,
     ),
     Knob(
         "CARE_SCHEDULE", _CARE,

@@ -373,12 +373,36 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """A person or group as a record names them; what it does not tell is ""."""
+
+    id: str = ""
+    upn: str = ""
+    mail: str = ""
+    type: Literal["user", "group"] = "user"
+
+
+PeopleRule = Literal["upn", "mail", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whom a restore takes for whom. `known`: an id, UPN or mail address -> the one it stands for in the place, or a
+    domain, written @old.example -> @new.example. `rules`: how all others are looked for in another tenant, in order (of
+    an order, empty: as the operator set them); in their own tenant they stay who they are."""
+
+    known: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[PeopleRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where to: an owner (maybe of another tenant), and a folder: "original", or the name of one made for it."""
 
     owner: Owner
     folder: str = "Restored"
     tenant: str = ""  # "" = the tenant it came from
+    people: People = field(default_factory=People)
 
     @property
     def original(self) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from shared.errors import Misconfigured
 from shared.knobs import BY_NAME, FOREIGN, KNOBS, PREFIXES, ROLES, Knob
-from shared.model import OwnerType
+from shared.model import OwnerType, PeopleRule
 from shared.readings import ByConnectionString, ByIdentity, Secret, Storage
 
 __all__ = ["ByConnectionString", "ByIdentity", "Secret", "Settings", "Storage", "environment", "read", "role"]
@@ -96,6 +96,8 @@ class Policy:
     file_versions: int = 0  # older ones besides the current
     events_people: Literal["body", "attachment", "none"] = "body"  # where a restored meeting tells who was invited
     objective_h: int = 24
+    people_rules: tuple[PeopleRule, ...] = ()  # whom restores take for whom
+    people_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +327,8 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         file_versions=values["FILES_VERSIONS"],
         events_people=values["EVENTS_PEOPLE"],
         objective_h=values["BACKUP_OBJECTIVE_H"],
+        people_rules=values["RESTORE_PEOPLE_RULES"] or (),
+        people_file=values["RESTORE_PEOPLE_FILE"] or "",
     )
 
 

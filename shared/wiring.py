@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.api.gate import Gate
@@ -15,11 +16,13 @@ from shared.api.tokens import Rules
 from shared.catalog.catalog import Catalog
 from shared.errors import Misconfigured
 from shared.flows.house import House, Identity, Limits, Policy
+from shared.flows.people import read_map
 from shared.flows.retention import Retention, read_rule
 from shared.kinds import KINDS
 from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
+from shared.model import People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Rows
 from shared.settings import (
     ByCertificate,
@@ -35,6 +38,7 @@ from shared.settings import (
     in_cloud,
     read,
 )
+from shared.settings import Policy as SettingsPolicy
 from shared.vault.second import WithCopy
 from shared.vault.vault import Vault
 
@@ -146,6 +150,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             own_vault=own,
             parcels=await _parcels(settings, credentials, opened) if settings.role in ("all", "backup") else None,
             retention=_retention(settings),
+            people=_people(settings.policy),
         )
         exits.push_async_exit(opened.pop_all())
     return made
@@ -169,6 +174,16 @@ def _kinds(settings: Settings) -> Mapping[str, Kind]:
 def _policy(settings: Settings) -> Policy:
     p = settings.policy
     return Policy(owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude)
+
+
+def _people(policy: SettingsPolicy) -> People:
+    if not policy.people_file:
+        return People(rules=policy.people_rules)
+    try:
+        return People(read_map(Path(policy.people_file).read_text("utf-8")), policy.people_rules)
+    except (OSError, ValueError) as why:
+        said = str(why) if isinstance(why, ValueError) and not isinstance(why, UnicodeError) else type(why).__name__
+    raise Misconfigured(f"RESTORE_PEOPLE_FILE: it can't be used ({said})")
 
 
 def _retention(settings: Settings) -> Retention:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.graph.steps import Reply, Step, Steps
+from shared.graph.steps import Reply, Step, Steps, Whom
+from shared.model import Person
 
 T = TypeVar("T")
 PAGES = Path(__file__).parent / "pages"
 
 
-def play(act: Steps[T], *replies: Reply) -> tuple[T, list[Step]]:
-    """The act's result and the steps it asked for, one reply each; too few or too many replies fail the test."""
+def play(
+    act: Steps[T], *replies: Reply, whom: Callable[[Person], Person | None] = lambda person: person
+) -> tuple[T, list[Step]]:
+    """The act's result and the steps it asked for, one reply each; too few or too many replies fail the test. `whom`:
+    who stands for a person; without it they are who they were."""
     asked: list[Step] = []
     answers = iter(replies)
     try:
         step = next(act)
         while True:
+            if isinstance(step, Whom):
+                found = map(whom, step.people)
+                step = act.send(ok({"value": [asdict(one) if one else None for one in found]}))
+                continue
             asked.append(step)
             reply = next(answers, None)
             assert reply is not None, f"no reply for step {len(asked)}: {step.method} {step.path}"

@@ -12,11 +12,12 @@ from typing import Any, get_args
 from shared.api.keys import owner_of
 from shared.api.problems import BadRequest, NotThere, TooLarge, WrongMedia
 from shared.catalog.nouns import MailFormat
-from shared.model import Json, Mode, Owner, Place, Selection
+from shared.model import Json, Mode, Owner, People, PeopleRule, Place, Selection
 
 LARGEST = 256 * 1024  # bytes of a body: thousands of item ids
 MOST_ITEMS = 1000
 MOST_OWNERS = 200
+MOST_PEOPLE = 2000  # of an order's own map
 PAGE, MOST = 100, 1000  # entries of a listing
 
 
@@ -36,12 +37,13 @@ class RestoreOrder:
 
     @property
     def crosses(self) -> bool:
-        """Whether anything goes to somebody else than it came from."""
+        """Whether anything goes to somebody else than it came from, or somebody else gets access to it."""
         same_owner = (self.place.owner.type, self.place.owner.id) == (
             self.selection.owner.type,
             self.selection.owner.id,
         )
-        return not same_owner or self.place.tenant not in ("", self.selection.owner.tenant)
+        elsewhere = self.place.tenant not in ("", self.selection.owner.tenant)
+        return not same_owner or elsewhere or bool(self.place.people.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def read_restore(
             owner=place.owner("owner", to_tenant or tenant) if "owner" in place.body else chosen.owner,
             folder=place.text("folder", longest=255) or "Restored",
             tenant="" if to_tenant == tenant else to_tenant,
+            people=_people(place.inner("people")),
         ),
         mode=_mode(members),
         preview=members.flag("preview"),
@@ -100,6 +103,15 @@ def read_restore(
     _consistent(chosen, members)
     members.finish()
     return order
+
+
+def _people(members: _Members) -> People:
+    known = members.map("map", MOST_PEOPLE)
+    for source, target in known.items():
+        if source.startswith("@") != target.startswith("@"):
+            members.wrong("map", "a domain, @old.example, stands for a domain, and a person for a person")
+    rules = members.texts("rules", len(get_args(PeopleRule)), allowed=get_args(PeopleRule))
+    return People(known, rules)  # type: ignore[arg-type]  # checked above
 
 
 DEEP = ("today", "all", "none")
@@ -297,6 +309,18 @@ class _Members:
             self.wrong(name, f"{strangers[0][:40]!r} is unknown; known are {', '.join(allowed)}")
         return tuple(dict.fromkeys(value))
 
+    def map(self, name: str, most: int) -> dict[str, str]:
+        value = self._get(name)
+        if value is None:
+            return {}
+        texts = isinstance(value, dict) and all(
+            isinstance(v, str) and 0 < len(v) <= 320 and 0 < len(k) <= 320 for k, v in value.items()
+        )
+        if not texts or len(value) > most:
+            self.wrong(name, f"an object of up to {most} texts by name")
+            return {}
+        return dict(value)
+
     def flag(self, name: str) -> bool:
         value = self._get(name)
         if value is not None and not isinstance(value, bool):
@@ -327,8 +351,11 @@ class _Members:
         self.children.append(child)
         return child
 
+    def _all(self) -> list[_Members]:
+        return [self, *(found for child in self.children for found in child._all())]
+
     def finish(self) -> None:
-        for members in (self, *self.children):
+        for members in self._all():
             for name in sorted(set(members.body) - members.read):
                 members.wrong(str(name)[:60], "no such member")
         if self.errors:

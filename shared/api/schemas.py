@@ -24,7 +24,7 @@ from shared.api.schema_parts import (
     whole,
 )
 from shared.catalog.nouns import RestoreState, RunState
-from shared.model import Account, Json, Mode, OwnerType, State
+from shared.model import Account, Json, Mode, OwnerType, PeopleRule, State
 
 _OWNER = "user-7f3a1c52-8a40-4be8-9a3e-0d5b3c1f2a11"
 _ITEM = "AAMkADc5ZTk2"
@@ -34,6 +34,11 @@ _OPENS = (
     "Of a folder whose items are a feed of their own (a mail folder's messages): that feed's key, for the query option "
     "`feed`. Its subfolders are in this feed, under its `key` as `folder`. Null otherwise: its content is in this feed."
 )
+_MAP = (
+    "Who stands for whom where sharing and membership are given back: an id, user principal name or mail address to "
+    "another, or a domain: `@old.example` to `@new.example`. Needs the role to restore across owners."
+)
+_RULES = "How all others are found in another tenant, in order; not given: as the operator set it."
 _PART = thing({"size_bytes": whole(), "sha256": text(pattern="^[0-9a-f]{64}$")})
 
 _VERSION: Json = {
@@ -157,8 +162,15 @@ SCHEMAS: dict[str, Json] = {
                         "owner": text("To whom; not given: the owner it came from.", pattern=OWNER_KEY),
                         "folder": text("`original`, or the name of a folder that is made for it (default `Restored`)."),
                         "tenant": text("Id of the second tenant, if one is set up; not given: where it came from."),
+                        "people": thing(
+                            {
+                                "map": by_name(text(), _MAP),
+                                "rules": many(text(enum=list(get_args(PeopleRule))), _RULES),
+                            },
+                            optional=("map", "rules"),
+                        ),
                     },
-                    optional=("owner", "folder", "tenant"),
+                    optional=("owner", "folder", "tenant", "people"),
                 ),
                 "mode": text("What to do with items that exist. Default `skip`.", enum=list(get_args(Mode))),
                 "preview": flag("Write nothing; count what would be done."),

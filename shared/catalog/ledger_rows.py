@@ -36,7 +36,7 @@ from shared.catalog.nouns import (
     RunState,
 )
 from shared.catalog.rows import read_account, write_account
-from shared.model import Lane, Mode, Owner, OwnerType, Place, Restored, Selection, Version
+from shared.model import Lane, Mode, Owner, OwnerType, People, Place, Restored, Selection, Version
 from shared.ports import Row
 
 LOST, AUDIT = "lost", "audit"  # partitions: such rows may belong to no tenant that we know
@@ -259,11 +259,10 @@ def restore_row(restore: RestoreRow) -> Columns:
 
 
 def read_restore(row: Row) -> RestoreRow:
-    place = get_json(row, "place", {})
     return RestoreRow(
         text(row, "restore"),
         read_selection(get_json(row, "selection", {})),
-        Place(**{**place, "owner": Owner(**place["owner"])}),
+        _read_place(get_json(row, "place", {})),
         cast(Mode, str(row["mode"])),
         bool(row.get("preview", False)),
         cast(RestoreState, str(row["state"])),
@@ -281,6 +280,12 @@ def read_restore(row: Row) -> RestoreRow:
         moment(row, "touched_at"),
         str(row.get("etag", "")),
     )
+
+
+def _read_place(said: dict[str, Any]) -> Place:
+    people = said.get("people") or {}  # orders of an earlier form have none
+    whom = People(people.get("known", {}), tuple(people.get("rules", ())))
+    return Place(**{**said, "owner": Owner(**said["owner"]), "people": whom})
 
 
 def write_selection(selection: Selection) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Literal
 from shared.catalog.catalog import Catalog
 from shared.flows.retention import Retention
 from shared.kinds.kind import Kind
-from shared.model import Lane, Owner, OwnerType
+from shared.model import Lane, Owner, OwnerType, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Scope
 from shared.vault.vault import Vault
 
@@ -71,6 +71,7 @@ class House:
     own_vault: Vault | None = None  # where `vault` also reads the second copy: the first one alone, for its care
     parcels: Parcels | None = None  # where exports are written to; None: this app makes none
     retention: Retention = field(default_factory=Retention)
+    people: People = field(default_factory=People)  # whom restores take for whom, unless their order says otherwise
 
     def kinds_for(self, owner_type: OwnerType, lane: str | None = None) -> list[Kind]:
         """The kinds that the policy keeps of owners of this type, in the order of KINDS."""

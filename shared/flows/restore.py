@@ -13,6 +13,7 @@ from shared.catalog.nouns import RestoreRow, RestoreState
 from shared.errors import Contended, Damaged, Misconfigured, NeedsPerson
 from shared.flows.give_back import KindWork, add
 from shared.flows.house import House, scope
+from shared.flows.people import Counterparts
 from shared.flows.select import Progress, View, read_progress
 from shared.flows.walk import Walk
 from shared.model import Lane, Mode, Place, Selection
@@ -126,12 +127,14 @@ class Work:
         place = self.row.place
         self.progress = read_progress(self.row.progress, place.owner)
         graph = await self.house.graph("target" if place.tenant else "restore")
+        whom = Counterparts(self.house, graph, self.row.selection.owner, place)
         for name in self.row.selection.kinds:
             if name in self.progress.kinds_done:
                 continue
             kind = self.house.kinds[name]
             view = await View.of(self.house, kind, self.row.selection.owner, self.row.selection.at)
-            walk = Walk(self.house, graph, scope(Lane(place.owner, kind.lane), restoring=True), dry=self.row.preview)
+            lane = scope(Lane(place.owner, kind.lane), restoring=True)
+            walk = Walk(self.house, graph, lane, dry=self.row.preview, whom=whom.answer)
             if not await KindWork(self, kind, view, walk).serve():
                 return self.row.cancel
             self.progress = Progress([*self.progress.kinds_done, name])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.errors import TryLater, Unreachable, Verdict
 from shared.flows.house import House
-from shared.graph.steps import Fetch, Read, Refused, Reply, Step, Steps, Together, Upload
+from shared.graph.steps import Fetch, Read, Refused, Reply, Step, Steps, Together, Upload, Whom
 from shared.model import Chunk, Part
 from shared.ports import Graph, Pieces, Scope
 from shared.quickxor import QuickXor
@@ -43,8 +43,11 @@ class Walk:
     `dry`: a preview. Reads go out; the first step that would write ends its act with `WouldWrite`.
     """
 
-    def __init__(self, house: House, graph: Graph, scope: Scope, *, dry: bool = False) -> None:
-        self._house, self._graph, self._scope, self._dry = house, graph, scope, dry
+    def __init__(
+        self, house: House, graph: Graph, scope: Scope, *, dry: bool = False,
+        whom: Callable[[Whom], Awaitable[Reply]] | None = None,
+    ) -> None:  # fmt: skip
+        self._house, self._graph, self._scope, self._dry, self._whom = house, graph, scope, dry, whom
         self._half_loaded: set[str] = set()
 
     async def play(self, act: Steps[T]) -> T:
@@ -121,6 +124,10 @@ class Walk:
                     return why.reply
             case Together():
                 return Reply(200, parts=tuple(await self._graph.send_all(step.steps, self._scope)))
+            case Whom():
+                if self._whom is None:
+                    raise RuntimeError("only a restore knows who stands for whom")
+                return await self._whom(step)
             case Read():
                 return Reply(200, b"".join([block async for block in self._house.vault.stream(step.part)]))
             case _:

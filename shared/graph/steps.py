@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote
 
-from shared.model import Json, Part
+from shared.model import Json, Part, Person
 
 T = TypeVar("T")
 
@@ -83,6 +83,14 @@ class Read(Step):
     """
 
     part: Part = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Whom(Step):
+    """Who stands for these people in the tenant that is restored into? Answered by the walker, from the order's rules
+    and the two directories; `kinds/people.py` reads the reply. A kind that names people asks it before it writes."""
+
+    people: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

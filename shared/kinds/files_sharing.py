@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from shared.graph.steps import Reply, Steps, get, post
-from shared.model import Json
+from shared.graph.steps import Refused, Reply, Steps, get, post
+from shared.kinds.people import counterparts, person_of
+from shared.model import Json, Person
 
 PERMISSIONS = "o365:Permissions"
 PERMISSION_UNITS = 5  # any permission operation (SharePoint throttling guide)
@@ -51,18 +52,31 @@ def _without_addresses(permission: Json) -> Json:
 class Grant:
     """A direct permission for one person or group, in a form that `invite` takes."""
 
-    recipient: tuple[str, str]  # ("objectId", id) or ("email", address)
+    person: Person
     role: str
     expires: str = ""
-    title: str = ""  # for the report: never an address
+
+    @property
+    def title(self) -> str:
+        """For the report: by id, as addresses do not belong there."""
+        who = self.person
+        return f"{who.type} {who.id}" if who.id else f"a {who.type} without an id"
+
+    @property
+    def recipient(self) -> tuple[str, str]:
+        return _recipient(self.person)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     type: str
     scope: str
-    recipients: frozenset[tuple[str, str]] = frozenset()
+    people: frozenset[Person] = frozenset()
     expires: str = ""
+
+    @property
+    def recipients(self) -> frozenset[tuple[str, str]]:
+        return frozenset(map(_recipient, self.people))
 
     @property
     def title(self) -> str:
@@ -72,6 +86,12 @@ class Link:
 def give_back(item_path: str, kept: Json, *, owner_id: str) -> Steps[tuple[str, ...]]:
     """Add what the kept permissions grant and the item lacks; nothing is taken away. The answer names the losses."""
     grants, links, losses = wanted(kept.get(PERMISSIONS) or [], owner_id)
+    try:
+        here = yield from counterparts([g.person for g in grants] + [p for link in links for p in link.people])
+    except Refused as why:
+        return (*losses, f"sharing: who stands for its people could not be asked ({why})")
+    grants, links, lost = _among(here, grants, links)
+    losses += lost
     if not grants and not links:
         return tuple(losses)
     there, gaps = yield from read_sharing(item_path)
@@ -86,6 +106,27 @@ def give_back(item_path: str, kept: Json, *, owner_id: str) -> Steps[tuple[str, 
         if not _linked(link, have_links):
             losses += yield from _create_link(item_path, link)
     return tuple(losses)
+
+
+def _among(
+    here: Mapping[Person, Person | None], grants: Iterable[Grant], links: Iterable[Link]
+) -> tuple[list[Grant], list[Link], list[str]]:
+    """The same for those who stand for the people in the place; who has nobody is a loss."""
+    found: list[Grant] = []
+    losses: list[str] = []
+    for grant in grants:
+        if (person := here[grant.person]) is not None:
+            found.append(replace(grant, person=person))
+        else:
+            losses.append(f"the {grant.role} access of {grant.title}: nobody stands for them here")
+    opened: list[Link] = []
+    for link in links:
+        there = frozenset(person for one in link.people if (person := here[one]) is not None)
+        if len(there) < len(link.people):
+            losses.append(f"{link.title}: nobody stands here for {len(link.people) - len(there)} of its people")
+        if there or not link.people:
+            opened.append(replace(link, people=there))
+    return found, opened, losses
 
 
 def wanted(
@@ -118,7 +159,7 @@ def _sort_link(permission: Json, links: list[Link], losses: list[str]) -> None:
         losses.append(f"the {scope} link of type {kind}")
     else:
         people = permission.get("grantedToIdentitiesV2") or permission.get("grantedToIdentities") or []
-        named = frozenset(found[0] for one in people if (found := _recipient(one)))
+        named = frozenset(found for one in people if (found := person_of(one)))
         members = named if scope == "users" else frozenset()
         if link.get("preventsDownload") and kind == "view":
             kind = "blocksDownload"
@@ -128,32 +169,23 @@ def _sort_link(permission: Json, links: list[Link], losses: list[str]) -> None:
 def _sort_grant(permission: Json, owner_id: str, grants: list[Grant], losses: list[str]) -> None:
     grantee = permission.get("grantedToV2") or permission.get("grantedTo") or {}
     roles = [str(role).lower() for role in permission.get("roles") or []]
-    found = _recipient(grantee)
-    if found is None:
+    person = person_of(grantee)
+    if person is None:
         losses.append("a grant to a SharePoint group or an application: Graph cannot give it")
         return
-    recipient, title = found
     known = [role for role in roles if role in RANK]
     if not known:
-        losses.append(f"the limited access of {title}")
+        losses.append(f"the limited access of {Grant(person, '').title}")
     elif "owner" in known:
-        if recipient[1] != owner_id:
-            grants.append(Grant(recipient, "owner", title=title))
+        if person.id != owner_id:
+            grants.append(Grant(person, "owner"))
     else:
-        grants.append(Grant(recipient, max(known, key=RANK.__getitem__), _expiry(permission), title))
+        grants.append(Grant(person, max(known, key=RANK.__getitem__), _expiry(permission)))
 
 
-def _recipient(identity: Json) -> tuple[tuple[str, str], str] | None:
-    """How to name a grantee to the service, and to people (by id: addresses do not belong in reports)."""
-    for kind in ("user", "group"):
-        who = identity.get(kind)
-        if not isinstance(who, dict):
-            continue
-        if isinstance(who.get("id"), str) and who["id"]:
-            return ("objectId", who["id"]), f"{kind} {who['id']}"
-        if isinstance(who.get("email"), str) and who["email"]:
-            return ("email", who["email"].lower()), f"a {kind} without an id"
-    return None
+def _recipient(person: Person) -> tuple[str, str]:
+    """How to name somebody to the service."""
+    return ("objectId", person.id) if person.id else ("email", person.mail or person.upn)
 
 
 def _expiry(permission: Json) -> str:

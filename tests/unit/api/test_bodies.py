@@ -13,7 +13,7 @@ from shared.api import bodies
 from shared.api.content import MOST_BYTES, slice_of
 from shared.api.keys import id_of, key_of, owner_of, read_cursor, write_cursor
 from shared.api.problems import BadRequest, NotThere, RangeWrong, TooLarge, WrongMedia
-from shared.model import Json, Owner, Part, Place, Selection
+from shared.model import Json, Owner, Part, People, Place, Selection
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KINDS = ("mail", "contacts", "files")
@@ -212,3 +212,26 @@ def test_content_is_never_shown_as_a_page_of_ours() -> None:
     headers = slice_of(PART, 'x"\r\n.html', {}).headers
     assert headers["Content-Type"] == "application/octet-stream" and headers["X-Content-Type-Options"] == "nosniff"
     assert "\r" not in headers["Content-Disposition"] and '"' not in headers["Content-Disposition"]
+
+
+def test_who_stands_for_whom_is_read_and_needs_the_role_of_those_who_cross() -> None:
+    people = {"map": {"ann@old.example": "anna@new.example", "@old.example": "@new.example"}, "rules": ["mail"]}
+    order = read({"owner": "user-a1", "kinds": ["files"], "place": {"people": people}})
+    assert order.place.people == People(people["map"], ("mail",))
+    assert order.crosses
+    assert not read({"owner": "user-a1", "kinds": ["files"], "place": {"people": {"rules": ["upn"]}}}).crosses
+
+
+@pytest.mark.parametrize(
+    ("people", "member"),
+    [
+        ({"map": {"@old.example": "ann@new.example"}}, "place.people.map"),
+        ({"map": ["a", "b"]}, "place.people.map"),
+        ({"rules": ["guess"]}, "place.people.rules"),
+        ({"maps": {}}, "place.people.maps"),
+    ],
+)
+def test_a_map_that_is_none_is_named(people: Json, member: str) -> None:
+    with pytest.raises(BadRequest) as told:
+        read({"owner": "user-a1", "kinds": ["files"], "place": {"people": people}})
+    assert [error["member"] for error in told.value.facts["errors"]] == [member]

@@ -245,6 +245,8 @@ NOT_IN_AZURE = {
     "LANE_BUDGET_S": "as above",
     "GRAPH_PATIENCE_S": "as above",
     "EVENTS_PEOPLE": "as above",
+    "RESTORE_PEOPLE_RULES": "as above",
+    "RESTORE_PEOPLE_FILE": "as above",
     **dict.fromkeys(
         (
             "RETENTION_GRACE_DAYS",

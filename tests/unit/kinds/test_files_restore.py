@@ -9,7 +9,7 @@ import pytest
 from shared.graph.steps import Reply, Upload
 from shared.kinds.files import Files
 from shared.kinds.files_names import staging
-from shared.model import Kept, Mode, Owner, Place, Restored
+from shared.model import Kept, Mode, Person, Place, Restored
 from tests.play import error, ok, page, play
 from tests.unit.kinds.files_case import ADELE, APP, DATES, DRIVE, FEED, INTO, both, folder, item, kept, ours
 
@@ -201,11 +201,26 @@ def test_links_for_people_are_made_without_telling_them():
     assert asked[-1].body["recipients"] == [{"objectId": "u1"}] and asked[-1].body["sendNotification"] is False
 
 
-def test_sharing_is_not_given_back_to_another_tenant():
-    what = kept(**{"o365:Permissions": page("files", "permissions")["value"]})
-    into = type(INTO)(Owner("t2", "user", "other"), INTO.path, INTO.folder_id, INTO.facts)
-    restored, _ = play(Files().restore(what, into, mark=MARK, mode="create"), NOTHING, SESSION, ours())
-    assert restored.losses == ("sharing: the people are another tenant's",)
+def test_sharing_goes_to_those_who_stand_for_its_people():
+    grants = [{"roles": ["write"], "grantedToV2": {"user": {"id": who}}} for who in ("u1", "u2")]
+    people = [{"user": {"id": who}} for who in ("u1", "u2")]
+    link = {"link": {"type": "view", "scope": "users"}, "grantedToIdentitiesV2": people}
+    act = Files().restore(kept(**{"o365:Permissions": [*grants, link]}), INTO, mark=MARK, mode="create")
+    stands = {Person("u1"): Person("n1", "anna@new.example")}
+    restored, asked = play(act, NOTHING, SESSION, ours(), ok({"value": []}), ok({"value": []}), ok({}, 201),
+                           whom=stands.get)  # fmt: skip
+    assert [step.body["recipients"] for step in asked[-2:]] == [[{"objectId": "n1"}], [{"objectId": "n1"}]]
+    assert restored.losses == (
+        "the write access of user u2: nobody stands for them here",
+        "the users link to view: nobody stands here for 1 of its people",
+    )
+
+
+def test_a_link_for_people_none_of_whom_is_here_is_not_made():
+    link = {"link": {"type": "view", "scope": "users"}, "grantedToIdentitiesV2": [{"user": {"id": "u1"}}]}
+    act = Files().restore(kept(**{"o365:Permissions": [link]}), INTO, mark=MARK, mode="create")
+    restored, _ = play(act, NOTHING, SESSION, ours(), whom=lambda person: None)
+    assert restored.losses == ("the users link to view: nobody stands here for 1 of its people",)
 
 
 # -- places
