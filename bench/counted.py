@@ -79,6 +79,11 @@ class CountedRows:
         self._spent.requests[f"table replace {table}"] += 1
         return str(await self._it.replace(table, row, etag))
 
+    async def swap(self, table: str, rows: Sequence[tuple[Row, str]]) -> list[str]:
+        self._spent.requests[f"table swap {table}"] += len(list(limits.swaps(rows)))
+        swapped: list[str] = await self._it.swap(table, rows)
+        return swapped
+
     async def upsert(self, table: str, rows: Sequence[Row]) -> None:
         self._spent.requests[f"table upsert {table}"] += len(list(limits.transactions(rows)))
         await self._it.upsert(table, rows)

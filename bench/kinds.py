@@ -20,6 +20,7 @@ from sandbox.tenant.seed_contacts import seed_contacts
 from sandbox.tenant.seed_drives import give_drive, seed_everyday
 from sandbox.tenant.seed_mail import seed_everyday_mail
 from sandbox.tenant.state import Options, Tenant, User
+from shared.catalog.catalog import Catalog
 from shared.catalog.nouns import RunRow
 from shared.flows import plan, restore
 from shared.flows.house import House, Limits, Policy
@@ -112,7 +113,7 @@ class _Stage:
         house = self._house()
         [planned] = await plan.now(house, [self._owner.id])
         await drain(self.there, house)
-        run = await house.catalog.run(house.tenant, planned.run)
+        run = await Catalog(self._rows).run(house.tenant, planned.run)  # our own look is not counted
         assert isinstance(run, RunRow)
         return f"{run.state}, {run.account.lost} lost", run.account.bytes
 

@@ -134,6 +134,10 @@ class Rows(Protocol):
     async def replace(self, table: str, row: Row, etag: str) -> str:
         """The new ETag. Raises Contended when the row changed since `etag` was read."""
 
+    async def swap(self, table: str, rows: Sequence[tuple[Row, str]]) -> list[str]:
+        """Insert (etag "") or replace (the etag it was read with) each of these rows of one partition; their new ETags.
+        Up to 100 in one transaction, all of them or none. Raises Contended when one has changed or is there already."""
+
     async def upsert(self, table: str, rows: Sequence[Row]) -> None:
         """Rows of one partition, in transactions of up to 100. For rows whose content is derived from their key."""
 

@@ -180,6 +180,9 @@ class ProbedRows:
     async def replace(self, table: str, row: Row, etag: str) -> str:
         return await self._probe.effect(f"row replace {table}", lambda: self._rows.replace(table, row, etag))
 
+    async def swap(self, table: str, rows: Sequence[tuple[Row, str]]) -> list[str]:
+        return await self._probe.effect(f"row swap {table}", lambda: self._rows.swap(table, rows))
+
     async def upsert(self, table: str, rows: Sequence[Row]) -> None:
         await self._probe.effect(f"row upsert {table}", lambda: self._rows.upsert(table, rows))
 

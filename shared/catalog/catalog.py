@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -55,20 +55,38 @@ class Catalog(ExportBook):
         etag = await self._write(FEEDS, row, was.etag)
         return replace(now, etag=etag)
 
+    async def advance_all(self, moves: Sequence[tuple[FeedState, FeedState]]) -> list[FeedState]:
+        """The same for several feeds of one owner in one transaction; all of them or, when Contended, none."""
+        for was, now in moves:
+            if now.seq < was.seq or now.feed != was.feed:
+                raise Contended(f"{was.feed.kind} feed {was.feed.id}: refused to go back from page {was.seq}")
+        etags = await self._rows.swap(FEEDS, [(rows.feed_row(now), was.etag) for was, now in moves])
+        return [replace(now, etag=etag) for (_, now), etag in zip(moves, etags, strict=True)]
+
     # -- versions, in
 
     async def record(self, page: Page) -> None:
         """Index a committed page. Its keys and rows follow from the page alone, so doing it again changes nothing."""
-        made = rows.page_rows(page)
-        if made.feed:
-            await self._rows.upsert(VERSIONS, made.feed)
-        if made.space:
-            await self._rows.upsert(VERSIONS, made.space)
-        if page.header.seq > 1 or any(version.state == "owed" for version in page.versions):
-            await self._settle_owed(page)  # what a feed owes begins with a page of it
-        for forgotten in page.header.forgotten:
-            for item_id in forgotten.ids:
-                await self._forget(page.header.feed, item_id, forgotten.seq)
+        await self.record_all([page])
+
+    async def record_all(self, pages: Sequence[Page], owing: Container[tuple[str, str]] | None = None) -> None:
+        """Index committed pages of one owner, those of a feed in their order; rows of one partition go in together.
+        `owing`: kind and id of all feeds that owe something, if the caller knows."""
+        partitions: dict[str, list[Row]] = {}
+        for page in pages:
+            made = rows.page_rows(page)
+            for row in (*made.feed, *made.space):
+                partitions.setdefault(str(row["PartitionKey"]), []).append(row)
+        for together in partitions.values():
+            await self._rows.upsert(VERSIONS, together)
+        for page in pages:
+            feed, owes = page.header.feed, any(version.state == "owed" for version in page.versions)
+            # what a feed owes begins with a page of it
+            if owes or (page.header.seq > 1 and (owing is None or (feed.kind, feed.id) in owing)):
+                await self._settle_owed(page)
+            for forgotten in page.header.forgotten:
+                for item_id in forgotten.ids:
+                    await self._forget(feed, item_id, forgotten.seq)
 
     async def _forget(self, feed: Feed, item_id: str, seq: int) -> None:
         """Rows of a version that counts no more; its own last, as it tells of the others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -20,6 +21,7 @@ OWNERS, LANES, RUNS, OWED, LOST, AUDIT = "owners", "lanes", "runs", "owed", "los
 RESTORES, OUTCOMES, PROGRESS = "restores", "outcomes", "progress"
 STRETCH = 1000  # the service's most per answer
 EVERYTHING = 100_000  # of an administrative scan
+_OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CHUNKS_A_ROW = 200  # 72 characters each: well inside one column, and few rows to clear
 
 
@@ -38,7 +40,10 @@ class Ledger:
 
     async def find_owner(self, tenant: str, name: str) -> OwnerRow | None:
         """An owner by id, or by name (a user's UPN) in any case."""
+        object_id = _OBJECT_ID.fullmatch(name) is not None
         for owner_type in get_args(OwnerType):
+            if object_id and owner_type == "site":
+                return None  # a site's id holds commas, and nobody's name looks like an id
             if found := await self.owner(Owner(tenant, owner_type, name)):
                 return found
         folded = name.casefold().replace("'", "''")

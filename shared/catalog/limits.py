@@ -79,14 +79,29 @@ def transactions(rows: Sequence[Row]) -> Iterator[list[Row]]:
     refuses the same row twice."""
     distinct: dict[object, Row] = {}
     for row in rows:
-        check_row(row)
         distinct.pop(row["RowKey"], None)
         distinct[row["RowKey"]] = row
+    return _groups(list(distinct.values()))
+
+
+def swaps(rows: Sequence[tuple[Row, str]]) -> Iterator[list[tuple[Row, str]]]:
+    """The same of rows with their ETags, where each key may occur but once."""
+    if len({row["RowKey"] for row, _ in rows}) < len(rows):
+        raise ValueError("a row can't be swapped twice at once")
+    at = 0
+    for group in _groups([row for row, _ in rows]):
+        yield list(rows[at : at + len(group)])
+        at += len(group)
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    for row in rows:
+        check_row(row)
     if len({row["PartitionKey"] for row in rows}) > 1:
         raise ValueError("a transaction is for rows of one partition")
     group: list[Row] = []
     size = 0
-    for row in distinct.values():
+    for row in rows:
         room = _wire_bytes(row)
         if group and (len(group) == TRANSACTION_ROWS or size + room > TRANSACTION_BYTES):
             yield group

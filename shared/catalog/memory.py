@@ -38,6 +38,16 @@ class MemoryRows:
             raise Contended(f"{table}: row {row['RowKey']} was changed by another worker")
         return self._write(table, row)
 
+    async def swap(self, table: str, rows: Sequence[tuple[Row, str]]) -> list[str]:
+        made: list[str] = []
+        for group in limits.swaps(rows):
+            for row, etag in group:
+                there = self._partition(table, str(row["PartitionKey"])).rows.get(str(row["RowKey"]))
+                if (there["etag"] if there is not None else "") != etag:
+                    raise Contended(f"{table}: row {row['RowKey']} was changed by another worker")
+            made += [self._write(table, row) for row, _ in group]
+        return made
+
     async def upsert(self, table: str, rows: Sequence[Row]) -> None:
         for group in limits.transactions(rows):
             for row in group:

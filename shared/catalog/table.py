@@ -83,6 +83,26 @@ class AzureRows:
         except (ResourceModifiedError, ResourceNotFoundError):
             raise Contended(f"{table}: row {row['RowKey']} was changed by another worker") from None
 
+    async def swap(self, table: str, rows: Sequence[tuple[Row, str]]) -> list[str]:
+        made: list[str] = []
+        for group in limits.swaps(rows):
+            if len(group) > 1:
+                made += await self._swap(table, group)
+                continue
+            [(row, etag)] = group
+            etag = await self.replace(table, row, etag) if etag else await self.insert(table, row)
+            if not etag:
+                raise Contended(f"{table}: row {row['RowKey']} was written by another worker")
+            made.append(etag)
+        return made
+
+    async def _swap(self, table: str, group: Sequence[tuple[Row, str]]) -> list[str]:
+        rows, etags = [row for row, _ in group], [etag for _, etag in group]
+        try:
+            return await self._do(table, "swap", lambda client: _transact(client, rows, etags))
+        except (ResourceModifiedError, ResourceNotFoundError, ResourceExistsError):
+            raise Contended(f"{table}: one of {len(group)} rows was changed by another worker") from None
+
     async def upsert(self, table: str, rows: Sequence[Row]) -> None:
         for group in limits.transactions(rows):
             await self._do(table, "upsert", partial(_put, group=group))
@@ -139,6 +159,9 @@ class AzureRows:
         self._there.add(table)
 
 
+_KNOWN = {404: ResourceNotFoundError, 409: ResourceExistsError, 412: ResourceModifiedError}
+
+
 async def _put(client: TableClient, group: Sequence[Row]) -> None:
     if len(group) == 1:
         await client.upsert_entity(_write(group[0]), UpdateMode.REPLACE)
@@ -146,23 +169,23 @@ async def _put(client: TableClient, group: Sequence[Row]) -> None:
         await _transact(client, group)
 
 
-async def _transact(client: TableClient, group: Sequence[Row]) -> None:
-    """All rows or none, through the SDK's client for its signing and its retries."""
+async def _transact(client: TableClient, group: Sequence[Row], etags: Sequence[str] | None = None) -> list[str]:
+    """All rows or none, through the SDK's client for its signing and its retries. Their new ETags."""
     account_url, _, query = client.url.partition("?")
     boundary = uuid4().hex
     request = HttpRequest(
         "POST",
         f"{account_url}/$batch" + (f"?{query}" if query else ""),
         headers=transaction.headers(boundary) | {"x-ms-version": client.api_version},
-        content=transaction.body(account_url, client.table_name, group, boundary),
+        content=transaction.body(account_url, client.table_name, group, boundary, etags=etags),
     )
     # the only way to the client's pipeline; its own transactions go through it in the same way
     response = await client._client.send_request(request, stream=True)
     answer = await response.read()
     status, code = transaction.outcome(response.status_code, answer)
     if status == 202 and transaction.complete(answer, len(group)):
-        return
-    error = HttpResponseError(message=code or "no complete answer", response=response)
+        return transaction.etags_of(answer)
+    error = _KNOWN.get(status, HttpResponseError)(message=code or "no complete answer", response=response)
     error.status_code, error.error_code = status, code  # type: ignore[attr-defined]  # as the SDK's own errors have it
     raise error
 

@@ -18,6 +18,7 @@ from shared.ports import Row, Value
 DATA_VERSION = "3.0"
 _INT32 = 1 << 31
 _STATUS = re.compile(rb"^HTTP/1\.1 (\d{3})", re.MULTILINE)
+_ETAG = re.compile(rb"^ETag:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _CODE = re.compile(rb'"code"\s*:\s*"([A-Za-z]+)"')
 
 
@@ -31,22 +32,30 @@ def headers(boundary: str) -> dict[str, str]:
     }
 
 
-def body(account_url: str, table: str, rows: Sequence[Row], boundary: str) -> bytes:
-    """Insert or replace each row; all of them or none. `boundary` may not occur in them."""
-    changes = "".join(_change(account_url, table, row, number, boundary) for number, row in enumerate(rows))
+def body(
+    account_url: str, table: str, rows: Sequence[Row], boundary: str, *, etags: Sequence[str] | None = None
+) -> bytes:
+    """Insert or replace each row; all of them or none. `boundary` may not occur in them. `etags`: insert where it is
+    "", else replace only the row that has it."""
+    changes = "".join(
+        _change(account_url, table, row, number, boundary, etags[number] if etags is not None else None)
+        for number, row in enumerate(rows)
+    )
     return (
         f"--batch_{boundary}\r\nContent-Type: multipart/mixed; boundary=changeset_{boundary}\r\n\r\n"
         f"{changes}--changeset_{boundary}--\r\n--batch_{boundary}--\r\n"
     ).encode()
 
 
-def _change(account_url: str, table: str, row: Row, number: int, boundary: str) -> str:
+def _change(account_url: str, table: str, row: Row, number: int, boundary: str, etag: str | None) -> str:
     partition, key = (quote(str(row[name]).replace("'", "''"), safe="") for name in ("PartitionKey", "RowKey"))
     entity = json.dumps(_entity(row), separators=(",", ":"))
+    method, place = ("POST", "") if etag == "" else ("PUT", f"(PartitionKey='{partition}',RowKey='{key}')")
+    condition = f"If-Match: {etag}\r\n" if etag else ""
     return (
         f"--changeset_{boundary}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n"
         f"Content-ID: {number}\r\n\r\n"
-        f"PUT {account_url}/{table}(PartitionKey='{partition}',RowKey='{key}') HTTP/1.1\r\n"
+        f"{method} {account_url}/{table}{place} HTTP/1.1\r\n{condition}"
         f"Content-Type: application/json\r\nAccept: application/json\r\nDataServiceVersion: {DATA_VERSION}\r\n"
         f"Content-Length: {len(entity)}\r\n\r\n{entity}\r\n"
     )
@@ -81,6 +90,11 @@ def outcome(status: int, answer: bytes) -> tuple[int, str]:
         return status, ""
     code = _CODE.search(answer)
     return failed if status == 202 and failed is not None else status, code[1].decode() if code else ""
+
+
+def etags_of(answer: bytes) -> list[str]:
+    """The rows' new ETags, in the order of the rows."""
+    return [found.decode().strip() for found in _ETAG.findall(answer)]
 
 
 def complete(answer: bytes, rows: int) -> bool:

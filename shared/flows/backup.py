@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from shared.catalog.nouns import LaneRow, RunRow, RunState
 from shared.errors import NotPermitted, OwnerMissing
 from shared.flows import lanes
+from shared.flows.clerk import Clerk
 from shared.flows.crawl import Crawl
 from shared.flows.house import House, scope
+from shared.flows.lanes import Entered
 from shared.flows.walk import Walk
-from shared.model import Account, Lane, Owner
+from shared.model import Account, Lane
 from shared.telemetry import tell
 from shared.work import tickets
 from shared.work.tickets import ItemTicket, LaneTicket
@@ -23,44 +25,65 @@ class HandOn(Exception):
 
 async def serve(ticket: LaneTicket, house: House) -> None:
     """Back up one lane. Safe to be called again with the same ticket, at any time and beside itself."""
-    owner = await named(house, ticket.owner)
-    taken = await lanes.take(house, Lane(owner, ticket.lane), ticket)
-    if taken is None:
+    entered = await lanes.take(house, Lane(ticket.owner, ticket.lane), ticket)
+    if entered is None:
         return
-    row, orderly = taken
-    run = await _run_row(house, row)
-    walk = Walk(house, await house.graph("backup"), scope(row.lane))
-    keeper = _Heartbeat(house, row, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
+    run = await _run_row(house, entered)
+    walk = Walk(house, await house.graph("backup"), scope(entered.row.lane))
+    heartbeat = _Heartbeat(house, entered.row, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
+    clerk = await _clerk(house, entered)
     whys: set[str] = set()
     try:
-        run = await _crawl(house, run, walk, keeper, whys, orderly=orderly)
+        run = await _crawl(run, walk, clerk, heartbeat, whys, orderly=entered.orderly)
     except HandOn:
+        await clerk.write()
         await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, hop=ticket.hop + 1)))
         return
-    await _retry_owed(house, owner, ticket.lane, ticket.run)
+    except Exception:
+        await clerk.write()  # what is taken already is not taken again
+        raise
+    if whys or not entered.orderly:  # who left in good order left no problem behind
+        await _tell_owner(house, run.lane, list(run.problems) if whys else [])
+    if clerk.owing:
+        await _retry_owed(house, run)
     ended = house.clock.now()
     await house.catalog.put_run(replace(run, ended_at=ended))
-    await lanes.leave(house, keeper.row, "; ".join(run.problems)[:1000])
+    await lanes.leave(house, heartbeat.row, "; ".join(run.problems)[:1000])
     _tell(run, ended, whys)
 
 
+async def _clerk(house: House, entered: Entered) -> Clerk:
+    """Knows where the lane's feeds stand, and which of them owe something: a lane without feeds does not, unless the
+    worker before us died on the way to the first feed's row."""
+    lane = entered.row.lane
+    kinds = [kind.name for kind in house.kinds_for(lane.owner.type, lane.name)]
+    clerk = Clerk(house, house.limits.waiting_items, owing=set())
+    for state in await house.catalog.feeds(lane.owner, kinds[0] if len(kinds) == 1 else None):
+        if state.feed.kind in kinds:
+            clerk.see(state)
+    if clerk.states or not entered.orderly:
+        clerk.owing = {(o.kind, o.feed_id) for o in await house.catalog.owed(lane.owner) if o.kind in kinds}
+    return clerk
+
+
 async def _crawl(
-    house: House, run: RunRow, walk: Walk, heartbeat: _Heartbeat, whys: set[str], *, orderly: bool
+    run: RunRow, walk: Walk, clerk: Clerk, heartbeat: _Heartbeat, whys: set[str], *, orderly: bool
 ) -> RunRow:
-    accounts: dict[str, Account] = {}
-    problems: list[str] = []
-    owner = run.lane.owner
-    for kind in house.kinds_for(owner.type, run.lane.name):
-        crawl = Crawl(house, kind, owner, run.run, walk, heartbeat.beat, problems, orderly=orderly)
+    house, owner, problems = clerk.house, run.lane.owner, list[str]()
+    crawls = [
+        Crawl(house, kind, owner, run.run, walk, clerk, heartbeat.beat, problems, orderly=orderly)
+        for kind in house.kinds_for(owner.type, run.lane.name)
+    ]
+    for crawl in crawls:
         try:
-            accounts[kind.name] = await crawl.serve()
+            await crawl.serve()
         except (OwnerMissing, NotPermitted) as why:
             # A state of the owner, never a deletion: what we hold stays, and the reason is told.
-            problems.append(f"{kind.name}: {why}")
+            problems.append(f"{crawl.kind.name}: {why}")
             whys.add(type(why).__name__)
-            accounts[kind.name] = await crawl.account()
+    await clerk.write()
+    accounts = {crawl.kind.name: crawl.account() for crawl in crawls}
     state: RunState = "blocked" if whys else "partial" if problems else "done"
-    await _tell_owner(house, owner, run.lane.name, problems if whys else [])
     total = sum(accounts.values(), Account())
     return replace(run, state=state, account=total, kinds=accounts, problems=tuple(problems))
 
@@ -87,37 +110,32 @@ class _Heartbeat:
         self.row = await lanes.touch(self._house, self.row)
 
 
-async def _run_row(house: House, row: LaneRow) -> RunRow:
-    there = await house.catalog.run(house.tenant, row.run)
-    if there:
+async def _run_row(house: House, entered: Entered) -> RunRow:
+    row = entered.row
+    if not entered.first and (there := await house.catalog.run(house.tenant, row.run)):
         return there
     run = RunRow(row.run, row.lane, row.slot, "running", house.clock.now())
     await house.catalog.put_run(run)
     return run
 
 
-async def _retry_owed(house: House, owner: Owner, lane: str, run: str) -> None:
+async def _retry_owed(house: House, run: RunRow) -> None:
     """What is owed gets a ticket of its own: big items at once, failed ones when their wait is over."""
-    now, kinds = house.clock.now(), {kind.name for kind in house.kinds_for(owner.type, lane)}
+    now, owner = house.clock.now(), run.lane.owner
+    kinds = {kind.name for kind in house.kinds_for(owner.type, run.lane.name)}
     for owed in await house.catalog.owed(owner):
         if owed.kind in kinds and (owed.next_at is None or owed.next_at <= now):
-            ticket = ItemTicket(owner.tenant, owner.type, owner.id, owed.kind, owed.feed_id, owed.item_id, run)
+            ticket = ItemTicket(owner.tenant, owner.type, owner.id, owed.kind, owed.feed_id, owed.item_id, run.run)
             await house.queue.send(tickets.ITEM, tickets.write(ticket))
 
 
-async def _tell_owner(house: House, owner: Owner, lane: str, problems: list[str]) -> None:
-    row = await house.catalog.owner(owner)
+async def _tell_owner(house: House, lane: Lane, problems: list[str]) -> None:
+    row = await house.catalog.owner(lane.owner)
     if row is None:
         return
-    told = {k: v for k, v in row.facts.items() if k != f"problem:{lane}"}
+    told = {k: v for k, v in row.facts.items() if k != f"problem:{lane.name}"}
     if problems:
-        told[f"problem:{lane}"] = "; ".join(problems)[:500]
+        told[f"problem:{lane.name}"] = "; ".join(problems)[:500]
     state = next((v for k, v in sorted(told.items()) if k.startswith("problem:")), "ok")
     if told != dict(row.facts) or state != row.state:
         await house.catalog.put_owner(replace(row, facts=told, state=state))
-
-
-async def named(house: House, owner: Owner) -> Owner:
-    """The owner with the name the directory gave it: pages carry it for people."""
-    row = await house.catalog.owner(owner)
-    return row.owner if row else owner

@@ -16,8 +16,9 @@ from shared.errors import (
     Unreachable,
     Verdict,
 )
+from shared.flows.clerk import Clerk, catch_up
 from shared.flows.house import House
-from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, Round, catch_up, mark
+from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, Round, mark
 from shared.flows.sheet import Sheet
 from shared.flows.walk import Walk
 from shared.graph.steps import Refused
@@ -38,21 +39,23 @@ class Crawl:
     owner: Owner
     run: str
     walk: Walk
+    clerk: Clerk
     alive: Callable[[], Awaitable[None]]
     problems: list[str] = field(default_factory=list)
     first_crawl: bool = False
     orderly: bool = True  # False: the worker before us may have died between a page and its rows
 
     async def serve(self) -> Account:
-        """All feeds to their ends; what they could not do is in `problems`. The run's account of this kind."""
-        states = {s.feed.id: s for s in await self.house.catalog.feeds(self.owner, self.kind.name)}
+        """All feeds to their ends; what they could not do is in `problems`. The run's account of this kind. The clerk
+        knows where its feeds stand, and may still have to write some of what was kept."""
+        states = {s.feed.id: s for s in self._states()}
         self.first_crawl = not any(s.listed_at for s in states.values())
         try:
             roots = await self._roots(list(states.values()))
         except (Refused, *NOT_UNDERSTOOD) as why:
             said = str(why) if isinstance(why, Refused) else f"an answer that makes no sense ({type(why).__name__})"
             self.problems.append(f"{self.kind.name}: its places can't be named: {said}")
-            return await self.account()
+            return self.account()
         whole = True
         for feed in roots:
             whole &= await self._feed(states.get(feed.id), feed)
@@ -64,11 +67,13 @@ class Crawl:
             for state in states.values():
                 if state.feed.id not in there and not state.closed:
                     await self._close(state)
-        return await self.account()
+        return self.account()
 
-    async def account(self) -> Account:
-        states = await self.house.catalog.feeds(self.owner, self.kind.name)
-        return sum((s.account for s in states if s.run == self.run), Account())
+    def account(self) -> Account:
+        return sum((s.account for s in self._states() if s.run == self.run), Account())
+
+    def _states(self) -> list[FeedState]:
+        return [s for s in self.clerk.states.values() if s.feed.kind == self.kind.name]
 
     # -- which feeds
 
@@ -82,6 +87,7 @@ class Crawl:
         if self.kind.tree is None:
             return []
         opened: dict[str, Feed] = {}
+        await self.clerk.write()
         for root in roots:
             async for version in self.house.catalog.alive(root):
                 if feed := self.kind.opens(version):
@@ -117,12 +123,16 @@ class Crawl:
     async def _caught_up(self, state: FeedState) -> FeedState:
         """Where the feed stands once the pages that a dead worker left behind have their rows: what they hold is not
         taken again, and neither a debt nor a moved item goes unnoticed because its version is known already."""
-        return state if self.orderly else await catch_up(self.house, state)
+        if self.orderly:
+            return state
+        state = await catch_up(self.house, await self.clerk.settled(state))
+        self.clerk.see(state)
+        return state
 
     async def _to_its_end(self, state: FeedState) -> None:
         if state.run == self.run and state.last and not state.closed:
             return
-        keeper = Keeper(self.house, self.kind, self.walk, self.run, self.alive)
+        keeper = Keeper(self.house, self.kind, self.walk, self.run, self.clerk, self.alive)
         starting = state.cursor is None or state.closed or (state.last and self._due(state))
         restarts, empty, links = 0, 0, set[int]()
         for _ in range(ROUND_PAGES):
@@ -185,6 +195,7 @@ class Crawl:
         """What has to be remembered of a full round: what the feed holds, and what the round's pages have shown."""
         round = Round(self.first_crawl)
         if state.seq:  # a feed without a page holds nothing
+            await self.clerk.write()
             async for version in self.house.catalog.alive(state.feed):
                 known = version.state in ("kept", "skipped")  # what is owed has to be looked at again
                 round.tags[mark(version.item_id)] = mark(version.tag) if known else 0
@@ -197,7 +208,7 @@ class Crawl:
 
     async def _close(self, state: FeedState) -> None:
         """The folder that opened this feed is gone from a complete tree: a last page says so; the items stay kept."""
-        keeper = Keeper(self.house, self.kind, self.walk, self.run)
+        keeper = Keeper(self.house, self.kind, self.walk, self.run, self.clerk)
         state = await self._caught_up(state)
         if state.closed:
             return

@@ -17,8 +17,8 @@ from shared.errors import Contended, Damaged
 from shared.flows import care as caring
 from shared.flows import person
 from shared.flows.care import Care, Refuse
+from shared.flows.clerk import catch_up
 from shared.flows.house import House
-from shared.flows.keep import catch_up
 from shared.flows.ledgerbook import Book, open_book
 from shared.flows.sheet import Sheet, after
 from shared.flows.verify import owners_of

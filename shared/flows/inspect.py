@@ -14,9 +14,9 @@ from shared.catalog.columns import Columns, escape
 from shared.catalog.nouns import What
 from shared.errors import Damaged, FormatUnknown
 from shared.flows.chain import Chain
+from shared.flows.clerk import catch_up
 from shared.flows.examine import Examined, Finding, examine, read_elsewhere, versions_of_pages
 from shared.flows.house import House
-from shared.flows.keep import catch_up
 from shared.flows.slices import Slice
 from shared.model import Chunk, Feed, FeedState, Page, Part, Version
 from shared.ports import Row, Stamp

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from shared.catalog.nouns import DAMAGED_COPY, Known, Owed, RunRow
 from shared.errors import Throttled, TryLater
-from shared.flows.backup import named
+from shared.flows.clerk import Clerk, catch_up
 from shared.flows.house import House, scope
-from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, catch_up, enter, is_ahead, prior_of, verdict_on
+from shared.flows.keep import NOT_UNDERSTOOD, Keeper, Overtaken, enter, is_ahead, prior_of, verdict_on
+from shared.flows.lanes import named
 from shared.flows.sheet import Sheet
 from shared.flows.walk import Walk
 from shared.graph.steps import Refused
@@ -68,7 +69,7 @@ async def _commit(
     house: House, kind: Kind, walk: Walk, state: FeedState, owed: Owed, run: str, seen: Seen, taken: Taken
 ) -> None:
     """A page like any other, with the feed's cursor carried forward: it covers no more than the page before it did."""
-    keeper = Keeper(house, kind, walk, run)
+    keeper = Keeper(house, kind, walk, run, Clerk(house))
     for _ in range(TRIES_AGAINST_TWINS):
         known = (await house.catalog.latest(state.feed, [seen.item_id])).get(seen.item_id, Known())
         here = known.here

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from typing import TypeVar
 
 from shared.catalog.nouns import Known
-from shared.errors import Contended, DigestMismatch, NeedsPerson, NotPermitted, PartMissing, TryLater
+from shared.errors import Contended, DigestMismatch, NeedsPerson, NotPermitted, TryLater
+from shared.flows.clerk import Clerk, catch_up
 from shared.flows.house import House
 from shared.flows.sheet import Sheet, after
 from shared.flows.walk import Walk, outage
@@ -26,13 +27,13 @@ from shared.model import (
     Gone,
     Listing,
     Lost,
+    Page,
     Seen,
     Skipped,
     Taken,
     Vanished,
     Version,
 )
-from shared.vault import address
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class Keeper:
     kind: Kind
     walk: Walk
     run: str
+    clerk: Clerk
     alive: Callable[[], Awaitable[None]] | None = None
     round: Round | None = None
     refusals: set[str] = field(default_factory=set)  # of items that a role is missing for: their run says so
@@ -105,9 +107,11 @@ class Keeper:
             else:
                 fresh.append(change)
         unknown = [c.item_id for c in fresh if not (full and full.first_crawl and mark(c.item_id) not in full.tags)]
+        if self.clerk.holds(unknown):
+            await self.clerk.write()
         known = await self.house.catalog.latest(state.feed, unknown) if unknown else {}
         if any(is_ahead(found, state) for found in known.values()):
-            reached = await catch_up(self.house, state)
+            reached = await catch_up(self.house, await self.clerk.settled(state))
             if reached.seq > state.seq:
                 raise Overtaken(reached)
         return [
@@ -173,6 +177,7 @@ class Keeper:
         """A complete listing did not show these: now their absence is a deletion."""
         listed = self.round.listed if self.round else set()
         listed |= {mark(change.item_id) for change in changes if isinstance(change, Seen)}
+        await self.clerk.write()
         async for version in self.house.catalog.alive(sheet.state.feed):
             if mark(version.item_id) in listed:
                 continue
@@ -184,20 +189,20 @@ class Keeper:
     # -- committing
 
     async def commit(self, sheet: Sheet, cursor: str | None, *, last: bool, closed: bool = False) -> FeedState:
-        """Page, rows, feed's row: in this order. Raises Overtaken when a twin's page was there first."""
-        catalog, state = self.house.catalog, sheet.state
+        """Page, rows, feed's row: in this order, the latter two when the clerk comes to it. Raises Overtaken when a
+        twin's page was there first."""
+        state = sheet.state
         draft = sheet.draft(cursor, last=last, now=self.house.clock.now(), closed=closed)
         try:
             page = await self.house.vault.commit(draft)
         except DigestMismatch:
-            behind = await catch_up(self.house, state)
+            behind = await catch_up(self.house, await self.clerk.settled(state))
             if behind.seq == state.seq:
                 raise
             raise Overtaken(behind) from None  # the number is taken by a page that nobody can read
-        await catalog.record(page)
-        reached = await self._write(state, after(state, page))
+        reached = await self._note(state, after(state, page), page)
         if not page.ours:
-            raise Overtaken(reached)
+            raise Overtaken(await self.clerk.settled(reached))
         await self.walk.tidy()
         return reached
 
@@ -216,35 +221,13 @@ class Keeper:
             account=(state.account if state.run == self.run else Account()) + sheet.account,
             problem="",
         )
-        return await self._write(state, moved)
+        return await self._note(state, moved)
 
-    async def _write(self, was: FeedState, now: FeedState) -> FeedState:
+    async def _note(self, was: FeedState, now: FeedState, page: Page | None = None) -> FeedState:
         try:
-            return await self.house.catalog.advance(was, now)
+            return await self.clerk.note(was, now, page)
         except Contended:
-            raise Overtaken(await self.house.catalog.feed(was.feed)) from None
-
-
-async def catch_up(house: House, state: FeedState) -> FeedState:
-    """Write the rows of pages that lie behind the one the feed's row knows: whoever committed them died, or is a twin
-    and writes the same. A page that can't be read any more is stepped over: the feed goes on behind it with the cursor
-    from before, so that what it held is taken again, and its verification tells of it."""
-    while True:
-        name = address.page_name(state.feed, state.seq + 1)
-        try:
-            page = await house.vault.read_page(name)
-        except PartMissing:
-            return state
-        except DigestMismatch:
-            digest = sha256(await house.vault.raw(name)).hexdigest()
-            reached = replace(state, seq=state.seq + 1, head=digest)
-        else:
-            await house.catalog.record(page)
-            reached = after(state, page)
-        try:
-            state = await house.catalog.advance(state, reached)
-        except Contended:
-            state = await house.catalog.feed(state.feed)
+            raise Overtaken(await self.clerk.settled(now)) from None
 
 
 LARGE = "large: it is taken by a ticket of its own"

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.catalog.nouns import LaneRow
 from shared.errors import Contended
 from shared.flows.house import House
-from shared.model import Lane
+from shared.model import Lane, Owner
 from shared.work.tickets import LaneTicket
 
 
-async def plan(house: House, lane: Lane, *, slot: str, run: str, gap_s: float) -> LaneTicket | None:
-    """Claim a slot for a lane: the ticket to send, or None when there is nothing to do.
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A lane that this worker holds. `orderly`: the one before left in good order; if not, it may have died between a
+    page and its rows. `first`: nobody has begun this run before."""
+
+    row: LaneRow
+    orderly: bool
+    first: bool
+
+
+async def plan(
+    house: House, lane: Lane, *, slot: str, run: str, gap_s: float, new: bool = False
+) -> tuple[LaneTicket | None, LaneRow]:
+    """Claim a slot for a lane: the ticket to send, or None when there is nothing to do; and the lane's row. `new`: the
+    owner was never met before, so that the row is hardly there.
 
     A doubled timer finds the slot taken or the gap not over. A lane that was planned or running and has been silent
     for longer than its lease lost its ticket (a cleared queue, a crash between row and message): the run is sent again.
     """
     now = house.clock.now()
-    row = await house.catalog.lane(lane)
+    row = None if new else await house.catalog.lane(lane)
     if row is None:
         row = LaneRow(lane, "planned", slot, run, planned_at=now, touched_at=now)
     elif row.state != "idle":
         if not _silent(row, now, house.limits.lane_lease_s):
-            return None
-        row = replace(row, touched_at=now)
+            return None, row
+        row = replace(row, lane=lane, touched_at=now)
     elif row.slot == slot or (row.planned_at and now - row.planned_at < timedelta(seconds=gap_s)):
-        return None
+        return None, row
     else:
-        row = replace(row, state="planned", slot=slot, run=run, hop=0, planned_at=now, touched_at=now)
-    await house.catalog.put_lane(row)
-    return ticket(row)
+        row = replace(row, lane=lane, state="planned", slot=slot, run=run, hop=0, planned_at=now, touched_at=now)
+    row = await house.catalog.put_lane(row)
+    return ticket(row), row
 
 
 def ticket(row: LaneRow) -> LaneTicket:
@@ -39,12 +52,10 @@ def ticket(row: LaneRow) -> LaneTicket:
     return LaneTicket(owner.tenant, owner.type, owner.id, row.lane.name, row.slot, row.run, row.hop)
 
 
-async def take(house: House, lane: Lane, ticket: LaneTicket) -> tuple[LaneRow, bool] | None:
+async def take(house: House, lane: Lane, ticket: LaneTicket) -> Entered | None:
     """Enter the lane for this ticket; None when its run is over or was superseded; Contended while another run works.
 
     The holder is (run, hop), not the message: the same ticket delivered again enters at once, a later hop takes over.
-    The second of the pair: whether the worker before us left in good order. If not, it may have died between a page
-    and its rows.
     """
     now = house.clock.now()
     row = await house.catalog.lane(lane)
@@ -55,19 +66,13 @@ async def take(house: House, lane: Lane, ticket: LaneTicket) -> tuple[LaneRow, b
             raise Contended(f"{lane.key}: run {row.run} is at work", after_s=60)
     elif row is not None and (row.state == "idle" or row.hop > ticket.hop):
         return None
-    entered = LaneRow(
-        lane,
-        "running",
-        ticket.slot,
-        ticket.run,
-        hop=ticket.hop,
-        planned_at=row.planned_at if row else now,
-        touched_at=now,
-        done_at=row.done_at if row else None,
-        etag=row.etag if row else "",
-    )
     orderly = row is None or (row.state != "running" and not row.problem)
-    return await house.catalog.put_lane(entered), orderly
+    first = row is not None and row.run == ticket.run and row.state == "planned" and row.planned_at == row.touched_at
+    if row is None:
+        lane = Lane(await named(house, lane.owner), lane.name)
+        row = LaneRow(lane, "planned", ticket.slot, ticket.run, planned_at=now)
+    row = replace(row, state="running", slot=ticket.slot, run=ticket.run, hop=ticket.hop, touched_at=now, problem="")
+    return Entered(await house.catalog.put_lane(row), orderly, first)
 
 
 async def touch(house: House, row: LaneRow) -> LaneRow:
@@ -86,3 +91,9 @@ async def leave(house: House, row: LaneRow, problem: str = "") -> None:
 
 def _silent(row: LaneRow, now: datetime, lease_s: float) -> bool:
     return row.touched_at is None or now - row.touched_at > timedelta(seconds=lease_s)
+
+
+async def named(house: House, owner: Owner) -> Owner:
+    """The owner with the name the directory gave it: pages carry it for people."""
+    row = await house.catalog.owner(owner)
+    return row.owner if row else owner

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import get_args
 
-from shared.catalog.nouns import OwnerRow, RunRow
+from shared.catalog.nouns import LaneRow, OwnerRow, RunRow
 from shared.errors import Contended, Misconfigured
 from shared.flows import export, lanes, restore
 from shared.flows.house import House
@@ -16,7 +16,7 @@ from shared.kinds import owners
 from shared.model import Lane, Owner, OwnerType
 from shared.ports import Scope
 from shared.work import tickets
-from shared.work.tickets import PlanTicket
+from shared.work.tickets import LaneTicket, PlanTicket
 
 DIRECTORY = "directory"
 SEEN_EVERY = timedelta(hours=24)
@@ -43,9 +43,10 @@ async def serve(ticket: PlanTicket, house: House) -> None:
             f"{owners.READ_PERMISSIONS[ticket.owner_type]} to the backup app"
         ) from None
     for owner, facts in roster.owners:
-        if house.policy.covers(owner) and not await forgotten(house, owner):
-            await _meet(house, owner, facts)
-            await plan_owner(house, owner, slot=ticket.slot, gap_s=_gap_s(house, ticket.slot))
+        row = await house.catalog.owner(owner) if house.policy.covers(owner) else None
+        if house.policy.covers(owner) and not _forgotten(row):
+            await _meet(house, owner, facts, row)
+            await plan_owner(house, owner, slot=ticket.slot, gap_s=_gap_s(house, ticket.slot), new=row is None)
     if roster.cursor:
         await house.queue.send(tickets.PLAN, tickets.write(replace(ticket, cursor=roster.cursor)))
 
@@ -56,20 +57,22 @@ def _gap_s(house: House, slot: str) -> float:
 
 
 async def plan_owner(
-    house: House, owner: Owner, *, slot: str, gap_s: float, lane_names: tuple[str, ...] = ()
+    house: House, owner: Owner, *, slot: str, gap_s: float, lane_names: tuple[str, ...] = (), new: bool = False
 ) -> list[RunRow]:
-    """Claim the slot for each lane of an owner and send its ticket; the runs that are under way now."""
+    """Claim the slot for each lane of an owner and send its ticket; the runs that are under way now. `new`: the owner
+    was never met before."""
     runs = []
     for lane in house.lanes_of(owner):
         if lane_names and lane.name not in lane_names:
             continue
+        ticket: LaneTicket | None
+        row: LaneRow | None
         try:
-            ticket = await lanes.plan(house, lane, slot=slot, run=run_id(slot, lane), gap_s=gap_s)
-        except Contended:
-            ticket = None  # the twin of this tick was faster
+            ticket, row = await lanes.plan(house, lane, slot=slot, run=run_id(slot, lane), gap_s=gap_s, new=new)
+        except Contended:  # the twin of this tick was faster
+            ticket, row = None, await house.catalog.lane(lane)
         if ticket:
             await house.queue.send(tickets.BACKUP, tickets.write(ticket))
-        row = await house.catalog.lane(lane)
         if row:
             runs.append(RunRow(row.run, lane, row.slot, "running", row.planned_at or house.clock.now()))
     return runs
@@ -84,8 +87,8 @@ async def now(house: House, wanted: list[str]) -> list[RunRow]:
                 await house.queue.send(tickets.PLAN, tickets.write(PlanTicket(house.tenant, slot, owner_type)))
         return []
     runs: list[RunRow] = []
-    for owner in [await find(house, name) for name in wanted]:
-        runs += await plan_owner(house, owner, slot=slot, gap_s=0)
+    for owner, new in [await _find(house, name) for name in wanted]:
+        runs += await plan_owner(house, owner, slot=slot, gap_s=0, new=new)
     return runs
 
 
@@ -93,23 +96,28 @@ async def find(house: House, name: str) -> Owner:
     """An owner by id, UPN, a group's mail or a site's address: from the catalog, else from the directory by id or UPN.
 
     Raises Misconfigured when there is none."""
+    return (await _find(house, name))[0]
+
+
+async def _find(house: House, name: str) -> tuple[Owner, bool]:
+    """The owner, and whether it was never met before."""
     known = await house.catalog.find_owner(house.tenant, name)
     if known and "forgotten" in known.facts:
         raise Misconfigured(f"owner {name!r} was forgotten by {known.facts['forgotten']}; nothing of them is kept")
     if known:
-        return known.owner
+        return known.owner, False
     walk = Walk(house, await house.graph("backup"), Scope(house.tenant, DIRECTORY))
     found = await walk.play(owners.find(house.tenant, name))
-    if found is None or await forgotten(house, found):
+    row = await house.catalog.owner(found) if found is not None and found.id != name else None
+    if found is None or _forgotten(row):
         raise Misconfigured(f"owner {name!r}: the directory has no such user, group or site, or it was forgotten here")
-    await _meet(house, found, {})
-    return found
+    await _meet(house, found, {}, row)
+    return found, row is None
 
 
-async def _meet(house: House, owner: Owner, facts: dict[str, str]) -> None:
+async def _meet(house: House, owner: Owner, facts: dict[str, str], row: OwnerRow | None) -> None:
     """Note the owner; a known one is written again only when something changed or a day has passed."""
     current = house.clock.now()
-    row = await house.catalog.owner(owner)
     told = {k: v for k, v in row.facts.items() if k.startswith("problem:")} if row else {}
     facts = {**(facts or (row.facts if row else {})), **told}
     if row and row.owner.name == owner.name and dict(row.facts) == facts and not _stale(row, current):
@@ -117,9 +125,8 @@ async def _meet(house: House, owner: Owner, facts: dict[str, str]) -> None:
     await house.catalog.put_owner(OwnerRow(owner, row.state if row else "ok", current, facts))
 
 
-async def forgotten(house: House, owner: Owner) -> bool:
+def _forgotten(row: OwnerRow | None) -> bool:
     """Whether the owner was forgotten as a person: then nothing of them is kept again."""
-    row = await house.catalog.owner(owner)
     return row is not None and "forgotten" in row.facts
 
 

@@ -97,6 +97,29 @@ async def test_of_replacers_at_once_one_wins(tables: Rows):
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Contended", "Contended", "str"]
 
 
+async def test_rows_are_swapped_together_and_tell_their_new_etags(tables: Rows):
+    first = await tables.swap("things", [(row(f"{n:03d}", n=n), "") for n in range(120)])
+    swaps = [(row("000", n=-1), first[0]), (row("new"), ""), (row("119", n=-2), first[119])]
+    again = await tables.swap("things", swaps)
+    assert [one["n"] for one in await tables.page("things", "p", "000", "003")] == [-1, 1, 2]
+    assert await tables.replace("things", row("119", n=-3), again[2])
+    assert await tables.swap("things", [(row("000", n=-4), again[0])])
+    with pytest.raises(Contended):
+        await tables.replace("things", row("000", n=-5), again[0])
+
+
+@pytest.mark.parametrize("bad", [(row("a", n=9), "changed"), (row("a", n=9), ""), (row("gone", n=9), "changed")])
+async def test_one_row_that_changed_leaves_all_as_they_were(tables: Rows, bad: tuple[Row, str]):
+    old, b = await tables.swap("things", [(row("a", n=1), ""), (row("b", n=1), "")])
+    await tables.replace("things", row("a", n=2), old)
+    swaps = [(row("b", n=9), b), (row("c", n=9), ""), (bad[0], old if bad[1] else "")]
+    with pytest.raises(Contended):
+        await tables.swap("things", swaps)
+    with pytest.raises(Contended):
+        await tables.swap("things", swaps[2:])
+    assert [one["n"] for one in await tables.page("things", "p", "", "~")] == [2, 1]
+
+
 async def test_missing_rows_and_tables_are_nothing(tables: Rows):
     assert await tables.get("never", "p", "a") is None
     assert await tables.page("nowhere", "p", "", "~") == []

@@ -53,6 +53,7 @@ LISTINGS: tuple[Json, ...] = (
 async def brave(stage: Stage, wanted: Outcome, seed: str) -> tuple[list[str], list[Json]]:
     """Play the story in the weather of this seed, half of the time with a death in it. What broke, and the weather."""
     draw = random.Random(seed)
+    stage.rewind()  # the same weather, whatever was played before
     plan = draw_plan(stage, draw, sum(name.startswith("graph") for name in wanted.trace))
     probe = (
         Probe(draw.randint(1, len(wanted.trace)), draw.choice(("before", "after"))) if draw.random() < 0.5 else Probe()

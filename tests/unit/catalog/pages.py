@@ -50,6 +50,10 @@ class Counting(MemoryRows):
         self.points += 1
         return await super().get(table, partition, row)
 
+    async def swap(self, table: str, rows: Sequence[tuple[Row, str]]) -> list[str]:
+        self.transactions += -(-len(rows) // 100)
+        return await super().swap(table, rows)
+
     async def upsert(self, table: str, rows: Sequence[Row]) -> None:
         self.transactions += -(-len(rows) // 100)
         await super().upsert(table, rows)
