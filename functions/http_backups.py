@@ -30,7 +30,7 @@ async def runs(ask: Ask) -> Answer:
 
 @door(bp, "http_run")
 async def run(ask: Ask) -> Answer:
-    row = await ask.house.catalog.run(ask.house.tenant, ask.params["run"])
+    row = await plan.look_up(ask.house, ask.params["run"])
     if row is None:
         raise NotThere("no run of this id")
     return Answer(shapes.run(row))
@@ -38,6 +38,9 @@ async def run(ask: Ask) -> Answer:
 
 @door(bp, "http_owners")
 async def owners(ask: Ask) -> Answer:
+    if name := ask.query.get("name"):
+        found = await ask.house.catalog.find_owner(ask.house.tenant, name)
+        return Answer(shapes.page([shapes.owner(found)] if found else [], None))
     rows, next_ = await ask.house.catalog.owners(
         ask.house.tenant, after=read_cursor(ask.query.get("after", "")), limit=bodies.limit_of(ask.query)
     )

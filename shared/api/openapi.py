@@ -46,6 +46,7 @@ _PARAMS: dict[str, Json] = {
     "folder": text("Key of the folder whose content is listed; not given: the top.", pattern=KEY),
     "at": text("Moment (RFC 3339, with offset); not given: now.", format="date-time"),
     "after": text("`next` of the page before."),
+    "name": text("Id, user principal name, a group's mail or a site's address without https://."),
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
 }
 

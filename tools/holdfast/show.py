@@ -1,0 +1,55 @@
+"""Answers as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    """Columns as wide as their widest cell; the last one is not padded."""
+    cells = [head, *(tuple(clean(cell) for cell in row) for row in rows)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join(lines)
+
+
+def clean(value: object) -> str:
+    """One line, without what a terminal would obey: names come from whoever wrote them."""
+    text = "" if value is None else str(value)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def size(count: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def when(moment: str | None) -> str:
+    return (moment or "never").replace("T", " ")[:16]
+
+
+def account(told: Json) -> str:
+    """listed = kept + unchanged + gone + skipped + lost, without the zeros."""
+    names = ("kept", "unchanged", "gone", "skipped", "lost")
+    shares = ", ".join(f"{told[name]} {name}" for name in names if told.get(name))
+    return f"{told.get('listed', 0)} listed: {shares or 'nothing'}"
+
+
+def counts(told: Json) -> str:
+    return ", ".join(f"{number} {name}" for name, number in told.items() if number) or "nothing"
+
+
+def restore(row: Json) -> str:
+    """A restore or its preview, with every loss that it has or foresees."""
+    lines = [f"{row['state']}: {counts(row['counts'])}"]
+    lines += [f"  can't be given back ({number}x): {clean(loss)}" for loss, number in sorted(row["losses"].items())]
+    lines += [f"  problem: {clean(problem)}" for problem in row["problems"]]
+    if row["preview"] and row["estimate"].get("seconds"):
+        lines.append(f"  it would take about {row['estimate']['seconds']} s")
+    return "\n".join(lines)
