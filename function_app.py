@@ -6,10 +6,12 @@ from functions import (
     backup,
     care,
     checkup,
+    drill,
     export,
     http_backups,
     http_care,
     http_doctor,
+    http_drills,
     http_exports,
     http_items,
     http_operations,
@@ -22,9 +24,9 @@ from shared.settings import environment, role
 
 BACKUP = (
     plan, backup, poison, checkup, export, http_backups, http_items, http_restores, http_care, http_exports,
-    http_doctor, http_operations,
+    http_doctor, http_drills, http_operations,
 )  # fmt: skip
-RESTORE = (restore, checkup)
+RESTORE = (restore, drill, checkup)
 CARE = (care, checkup)
 DOORS = {
     "all": tuple(dict.fromkeys((*BACKUP, *RESTORE, *CARE))),

@@ -45,11 +45,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body`: JSON, or bytes of a part as they are."""
+    """`body`: JSON, or bytes as they are, of this `media` type."""
 
     body: Json | bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    media: str = "application/octet-stream"
 
 
 Act = Callable[[Ask], Awaitable[Answer]]
@@ -84,7 +85,7 @@ async def answer(route: Route, act: Act, req: func.HttpRequest) -> func.HttpResp
         told = await _serve(route, act, req, reference)
         if isinstance(told.body, bytes):
             return func.HttpResponse(
-                told.body, status_code=told.status, headers=dict(told.headers), mimetype="application/octet-stream"
+                told.body, status_code=told.status, headers=dict(told.headers), mimetype=told.media
             )
         text = json.dumps(told.body).encode()
         headers = {"Cache-Control": "no-store", **told.headers}

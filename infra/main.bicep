@@ -178,7 +178,8 @@ var packageContainer = 'package'
 // One queue per kind of ticket, and the one that the host moves a ticket to when it failed five times.
 var backupQueues = ['plan', 'backup', 'item', 'export', 'plan-poison', 'backup-poison', 'item-poison', 'export-poison']
 var orderQueue = 'restore'
-var restoreQueues = ['restore', 'restore-poison']
+var drillQueue = 'drill'
+var restoreQueues = ['restore', 'drill', 'restore-poison', 'drill-poison']
 // Verification and forgetting are ordered like restores; who carries them out has the retention identity.
 var careQueue = 'care'
 var careQueues = ['care', 'care-poison']
@@ -326,7 +327,7 @@ module access 'modules/access.bicep' = {
     backupQueues: backupQueues
     restoreQueues: restoreQueues
     careQueues: careQueues
-    orderQueues: [orderQueue, careQueue]
+    orderQueues: [orderQueue, drillQueue, careQueue]
     takenAnewQueue: takenAnewQueue
     backupPrincipalId: identities.outputs.backupPrincipalId
     restorePrincipalId: identities.outputs.restorePrincipalId

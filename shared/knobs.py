@@ -221,6 +221,14 @@ KNOBS: tuple[Knob, ...] = (
         "Client id of the managed identity that may delete from the vault. Not set, with an account reached by "
         "identity: nothing is ever deleted.", to.guid,
     ),
+    Knob(
+        "HOLDFAST_DRILL_OWNERS", _CARE,
+        "The scratch place of restore drills: an owner for each type (`user-ID`, `group-ID`, `site-ID`, by object id; "
+        "separated by `;`) who holds nothing of worth and whom nobody else reads. Not set: no drills.", to.owners,
+    ),
+    Knob("HOLDFAST_DRILL_FOLDER", _CARE, "What the names of their folders begin with.", to.text, "Holdfast drill"),
+    Knob("HOLDFAST_DRILL_DAYS", _CARE, "Days from one drill to the next.", to.whole(1, 365), "7"),
+    Knob("HOLDFAST_DRILL_ITEMS", _CARE, "Items of each kind that a drill gives back.", to.whole(1, 50), "5"),
     _size("PAGE_BYTES", "A page is committed when its captures exceed this many bytes.", 8 * MIB, MIB, 64 * MIB),
     _size("PAGE_ITEMS", "... or this many items.", 500, 1, 5000),
     _size("PART_BYTES", "Parts above this size become chunks of their own.", 4 * MIB, 64 * 1024, 32 * MIB),

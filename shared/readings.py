@@ -190,6 +190,15 @@ def rules(value: str) -> tuple[tuple[str, str], ...]:
     return tuple((name.strip(), rule(text)) for name, _, text in pairs)
 
 
+def owners(value: str) -> tuple[tuple[str, str], ...]:
+    """Types and ids."""
+    said = [text.strip().partition("-") for text in value.split(";") if text.strip()]
+    types = [type_ for type_, _, _ in said]
+    if not all(type_ in ("user", "group", "site") and id_ for type_, _, id_ in said) or len(set(types)) != len(types):
+        raise ValueError("one owner of a type, as user-<object id>; group-<object id>; site-<site id>")
+    return tuple((type_, id_) for type_, _, id_ in said)
+
+
 def federated(value: str) -> str:
     if value == "system" or (value.startswith("file:") and len(value) > len("file:")):
         return value

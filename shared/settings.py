@@ -115,6 +115,14 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Drills:
+    owners: tuple[tuple[OwnerType, str], ...] = ()  # types and ids; none: no drills
+    folder: str = "Holdfast drill"
+    days: int = 7
+    items: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Sizes:
     page_bytes: int
     page_items: int
@@ -147,6 +155,7 @@ class Settings:
     stores: Stores
     policy: Policy
     retention: Retention
+    drills: Drills
     sizes: Sizes
     api: Api
 
@@ -202,6 +211,12 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         stores=stores,
         policy=_policy(values),
         retention=_retention(values),
+        drills=Drills(
+            values["HOLDFAST_DRILL_OWNERS"] or (),
+            values["HOLDFAST_DRILL_FOLDER"],
+            values["HOLDFAST_DRILL_DAYS"],
+            values["HOLDFAST_DRILL_ITEMS"],
+        ),
         sizes=Sizes(**{name: values[name.upper()] for name in Sizes.__slots__}),
         api=api,
     )

@@ -25,6 +25,9 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "mass_change": ("owner", "kind"),  # many items were rewritten or deleted at once: the owner is held
     # an app's daily look at its own set-up; `credential_days`: until the first credential ends
     "checkup": ("role", "errors", "warnings", "unknown", "credential_days", "checks"),
+    # a restore drill ended: so many kinds, so many items of them; `failed`: kinds that could not be drilled; `left`:
+    # kinds whose scratch folder could not be removed
+    "drill": ("drill", "kinds", "failed", "items", "equal", "excused", "differing", "left"),
     "put_back": ("queue", "why", "seconds"),  # a ticket waits: throttled, unreachable, contended
     "given_up": ("queue", "why"),  # a ticket became a record: a person has to look
     # the catalog on all lanes of owners that the directory still has (`unseen` ones it has not): `late` ones ended

@@ -15,14 +15,14 @@ from shared.api.keyring import Keyring
 from shared.api.tokens import Rules
 from shared.catalog.catalog import Catalog
 from shared.errors import Misconfigured
-from shared.flows.house import House, Identity, Limits, Policy
+from shared.flows.house import House, Identity, Limits, Policy, Scratch
 from shared.flows.people import read_map
 from shared.flows.retention import Retention, read_rule
 from shared.kinds import KINDS
 from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
-from shared.model import People
+from shared.model import Owner, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Rows
 from shared.settings import (
     ByCertificate,
@@ -150,6 +150,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             own_vault=own,
             parcels=await _parcels(settings, credentials, opened) if settings.role in ("all", "backup") else None,
             retention=_retention(settings),
+            scratch=_scratch(settings),
             people=_people(settings.policy),
         )
         exits.push_async_exit(opened.pop_all())
@@ -197,6 +198,12 @@ def _retention(settings: Settings) -> Retention:
         skew_s=float(r.clock_s),
         mass_share=r.mass_percent / 100,
     )
+
+
+def _scratch(settings: Settings) -> Scratch:
+    d = settings.drills
+    owners = tuple(Owner(settings.tenant_id, type_, id_) for type_, id_ in d.owners)
+    return Scratch(owners, d.folder, d.days, d.items)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -25,7 +25,7 @@ from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options, Tenant
 from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
-from shared.flows import backup, export, items, plan, restore, settle, tend
+from shared.flows import backup, drill, export, items, plan, restore, settle, tend
 from shared.flows.house import House, Limits, Policy
 from shared.graph.http import AiohttpWire, GraphClient, GraphSettings
 from shared.graph.line import Ask, Stream
@@ -449,6 +449,8 @@ async def deliver(worlds: Worlds, house: House, waiting: _Waiting) -> None:
                 await restore.serve(tickets.read(message.text, tickets.RestoreTicket), house)
             case tickets.EXPORT:
                 await export.serve(tickets.read(message.text, tickets.ExportTicket), house)
+            case tickets.DRILL:
+                await drill.serve(tickets.read(message.text, tickets.CareTicket), house)
             case tickets.CARE:
                 await tend.serve(tickets.read(message.text, tickets.CareTicket), house)
 

@@ -24,7 +24,7 @@ CARE_SCHEMAS: dict[str, Json] = {
     "Care": thing(
         {
             "care": text(),
-            "task": text(enum=["verify", "forget", "forget-person", "checkup"]),
+            "task": text(enum=["verify", "forget", "forget-person", "checkup", "drill"]),
             "state": text(enum=list(STATES)),
             "options": by_name(text()),
             "asked_by": text(),

@@ -42,7 +42,8 @@ _PARAMS: dict[str, Json] = {
     "restore": text("The restore's id."),
     "export": text("The export's id."),
     "volume": text("The volume's number.", pattern="^[0-9]{1,6}$"),
-    "care": text("Id of the verification or order to forget."),
+    "care": text("Id of the verification, order to forget or drill."),
+    "drill": text("The drill's id."),
     "folder": text("Key of the folder whose content is listed; not given: the top.", pattern=KEY),
     "at": text("Moment (RFC 3339, with offset); not given: now.", format="date-time"),
     "after": text("`next` of the page before."),
@@ -112,6 +113,8 @@ def _param(name: str, where: str, *, needed: bool) -> Json:
 def _good(route: Route) -> Json:
     if route.answer == "bytes":
         return _bytes("The whole part.")
+    if "/" in route.answer:
+        return {"description": route.summary, "content": {route.answer: {"schema": text()}}}
     answer: Json = {
         "description": route.summary,
         "content": {"application/json": {"schema": ref(route.answer)}},

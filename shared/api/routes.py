@@ -27,7 +27,7 @@ class Route:
     query: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()  # query options that must be given
     body: str = ""  # its schema
-    answer: str = ""  # schema of the good answer; "bytes" for content
+    answer: str = ""  # schema of the good answer; "bytes" for content; or its media type
     status: int = 200
     audited: bool = True
 
@@ -93,6 +93,11 @@ ROUTES: tuple[Route, ...] = (
           (EXPORT,), answer="bytes"),
     Route("http_export_link", "GET", "exports/{export}/volumes/{volume}/link",
           "A URL that reads this ZIP for an hour, where the account can sign one", (EXPORT,), answer="Link"),
+    Route("http_start_drill", "POST", "drills", "Give some of what is kept back into the scratch place, and compare",
+          (ADMIN,), answer="Care", status=202),
+    Route("http_drills", "GET", "drills", "Restore drills, newest first", query=("limit",), answer="Drills"),
+    Route("http_drill", "GET", "drills/{drill}", "What a drill found: equal, differing and why", answer="Drill"),
+    Route("http_drill_page", "GET", "drills/{drill}/page", "The same as a page to read and print", answer="text/html"),
     Route("http_lost", "GET", "lost", "Tickets that were given up", answer="LostTickets"),
     Route("http_doctor", "GET", "doctor", "What is wrong with the set-up, and what to do about it", (ADMIN,),
           answer="Doctor"),

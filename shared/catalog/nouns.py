@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from shared.model import Account, Lane, Mode, Owner, Place, Restored, Selection, Version
 
@@ -248,6 +248,70 @@ class VaultHealth:
     last: CareRow | None
     damages: Sequence[Damage]
     holds: Sequence[Hold]
+
+
+# --- drills -----------------------------------------------------------------------------------------------------------
+
+Verdict = Literal["equal", "excused", "differs", "missing", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A kept item that a drill drew: which version of it."""
+
+    owner: Owner
+    feed_id: str
+    item_id: str
+    seq: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is not as it was kept, without the values. `excuse`: the declared loss that explains it, if one does."""
+
+    what: str
+    excuse: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came back of one item: "excused": not equal, but every difference is explained; "missing": given back and
+    not found again; "failed": not given back."""
+
+    picked: Picked
+    verdict: Verdict
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRow:
+    """One kind of one drill. `left`: what of its folder could not be removed, and why."""
+
+    COUNTED: ClassVar[tuple[str, ...]] = ("items", "equal", "excused", "differing")
+
+    drill: str
+    kind: str
+    state: Literal["drilled", "not drilled", "failed"]
+    reason: str = ""
+    left: str = ""
+    results: tuple[Result, ...] = ()
+
+    @property
+    def items(self) -> int:
+        return len(self.results)
+
+    @property
+    def equal(self) -> int:
+        return sum(result.verdict == "equal" for result in self.results)
+
+    @property
+    def excused(self) -> int:
+        return sum(result.verdict == "excused" for result in self.results)
+
+    @property
+    def differing(self) -> int:
+        return self.items - self.equal - self.excused
 
 
 # --- exports ----------------------------------------------------------------------------------------------------------

@@ -67,8 +67,13 @@ async def order(house: House, task: str, *, by: str, care: str, options: Mapping
     now = house.clock.now()
     row = CareRow(care, task, "queued", by, now, dict(options or {}), touched_at=now)
     row = await house.catalog.put_care(row, house.tenant)
-    await house.queue.send(tickets.CARE, tickets.write(CareTicket(house.tenant, care)))
+    await house.queue.send(queue_of(task), tickets.write(CareTicket(house.tenant, care)))
     return row
+
+
+def queue_of(task: str) -> str:
+    """Whose app carries it out: a drill writes into Microsoft 365, which only the restore app may."""
+    return tickets.DRILL if task == tickets.DRILL else tickets.CARE
 
 
 async def serve(ticket: CareTicket, house: House, tasks: Mapping[str, Work]) -> None:
@@ -94,17 +99,17 @@ async def serve(ticket: CareTicket, house: House, tasks: Mapping[str, Work]) -> 
     if ended:
         await _end(care, "done")
     else:
-        await house.queue.send(tickets.CARE, tickets.write(replace(ticket, hop=ticket.hop + 1)))
+        await house.queue.send(queue_of(row.task), tickets.write(replace(ticket, hop=ticket.hop + 1)))
 
 
-async def wake(house: House) -> None:
-    """Send the tickets of care that fell silent: a queue was cleared, or a crash lay between row and message."""
+async def wake(house: House, queue: str = tickets.CARE) -> None:
+    """Send the tickets of a queue's care that fell silent: it was cleared, or a crash lay between row and message."""
     now = house.clock.now()
     for row in await house.catalog.cares(house.tenant):
         silent = row.touched_at is None or now - row.touched_at > timedelta(seconds=house.limits.lane_lease_s)
-        if row.state not in OVER and silent:
+        if row.state not in OVER and silent and queue_of(row.task) == queue:
             await house.catalog.put_care(replace(row, touched_at=now), house.tenant)
-            await house.queue.send(tickets.CARE, tickets.write(CareTicket(house.tenant, row.care, row.hop)))
+            await house.queue.send(queue, tickets.write(CareTicket(house.tenant, row.care, row.hop)))
 
 
 async def _end(care: Care, state: CareState, problem: str = "") -> None:

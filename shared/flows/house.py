@@ -54,6 +54,16 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Scratch:
+    """Where drills give back to: one owner of each type at most, in a folder that is made for it. Nobody: no drills."""
+
+    owners: tuple[Owner, ...] = ()
+    folder: str = "Holdfast drill"
+    every_days: int = 7
+    items: int = 5  # of each kind
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """Everything a journey needs, made by wiring (or by a test, over memory twins)."""
 
@@ -73,6 +83,7 @@ class House:
     parcels: Parcels | None = None  # where exports are written to; None: this app makes none
     retention: Retention = field(default_factory=Retention)
     people: People = field(default_factory=People)  # whom restores take for whom, unless their order says otherwise
+    scratch: Scratch = field(default_factory=Scratch)
 
     def kinds_for(self, owner_type: OwnerType, lane: str | None = None) -> list[Kind]:
         """The kinds that the policy keeps of owners of this type, in the order of KINDS."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from shared.graph.steps import Steps
 from shared.kinds import contact_folders, contact_items
 from shared.kinds.kind import Into, Kind
-from shared.kinds.mailbox import ROOT_FEED, root_feed
+from shared.kinds.mailbox import ROOT_FEED, removed, root_feed
 from shared.model import (
     Capture,
     Cursor,
@@ -50,6 +50,7 @@ class Contacts(Kind):
         "a changed photo is noticed with the contact's next change, or by the weekly full listing",
         "properties that Graph's JSON does not show are not kept",
     )
+    removal: ClassVar[str] = "deleted, as people delete a folder of contacts"
     reconcile_days: ClassVar[int] = 7  # a photo is no property of its contact: its change is in no delta
 
     # -- the crawl
@@ -90,6 +91,9 @@ class Contacts(Kind):
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
         return (yield from contact_items.restore(kept, into, mark, mode))
+
+    def remove(self, into: Into) -> Steps[None]:
+        yield from removed(into.path, into.owner, "contact folders", permission=contact_folders.WRITE)
 
     # -- the way out
 

@@ -8,7 +8,7 @@ from shared.errors import CursorExpired, NeedsPerson
 from shared.graph.steps import Steps, get, post, segment, together
 from shared.kinds.event_listing import identity
 from shared.kinds.kind import Into, common
-from shared.kinds.mailbox import digest, listed, prefer, rest, vanished, well
+from shared.kinds.mailbox import digest, listed, prefer, removed, rest, vanished, well
 from shared.model import Capture, Cursor, Feed, Json, Kept, Listing, Owner, Place, Seen, Skipped, Taken
 
 READ, WRITE = "Calendars.Read", "Calendars.ReadWrite"
@@ -150,6 +150,16 @@ def to_write_in(into: Into) -> Steps[Into]:
         return into
     group = Into(into.owner, into.facts.get(CLOSED, into.path))
     return (yield from _calendar(group, into.facts.get("name", "Restored"), {}, ""))
+
+
+def remove(into: Into) -> Steps[None]:
+    """A group of its own, calendar by calendar: one that holds any is not deleted."""
+    reply = yield get(f"{into.path}/calendars?$top={PER_PAGE}", headers=prefer(PER_PAGE))
+    if vanished(reply):
+        return
+    for calendar in well(reply, into.owner, WHAT, permission=WRITE).values:
+        yield from removed(f"{into.path}/calendars/{segment(calendar['id'])}", into.owner, WHAT, permission=WRITE)
+    yield from removed(into.path, into.owner, WHAT, permission=WRITE)
 
 
 def _calendar(into: Into, name: str, record: Json, same: str) -> Steps[Into]:

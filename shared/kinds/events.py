@@ -67,6 +67,7 @@ class Events(Kind):
         "control characters in texts, which are refused in a new item",
         "properties that Graph's JSON does not show are not kept",
     )
+    removal: ClassVar[str] = "its calendars are deleted, as people delete one, then the group that held them"
     reconcile_days: ClassVar[int] = 7  # whether an edited occurrence always tells of its series is not documented
 
     def __init__(self, keep_people: KeepPeople = "body") -> None:
@@ -117,6 +118,12 @@ class Events(Kind):
         for event in (kept.record, *event_listing.exceptions_of(kept.record)):
             told += event_attachments.foreseen(event.get(event_attachments.MEMBER) or ())
         return tuple(dict.fromkeys(told))
+
+    def listed_as(self, into: Into) -> str:
+        return event_calendars.GROUP + into.folder_id
+
+    def remove(self, into: Into) -> Steps[None]:
+        yield from event_calendars.remove(into)
 
     # -- the way out
 

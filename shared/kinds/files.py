@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
 from urllib.parse import quote
 
 from shared.errors import CursorExpired, NotPermitted, OwnerMissing, Unreachable
-from shared.graph.steps import Fetch, Reply, Step, Steps, get, segment
+from shared.graph.steps import Fetch, Refused, Reply, Step, Steps, delete, get, segment
 from shared.kinds import files_places, files_restore
 from shared.kinds.files_listing import (
     PREFER,
@@ -71,6 +73,10 @@ class Files(Kind):
         "shortcuts into other drives, retention and sensitivity labels, check-outs",
         "dates of folders, where the service sets its own",
     )
+    removal = "moved to the recycle bin, where people find it for 93 days"
+    excuses: ClassVar[Mapping[str, str]] = {
+        r"/o365:Permissions: (lost|got) \{'roles': \['owner'\]": "owners, site groups",
+    }
     reconcile_days = 30
 
     def __init__(self, versions: int = 0) -> None:
@@ -221,6 +227,12 @@ class Files(Kind):
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
         return (yield from files_restore.restore(kept, into, mark=mark, mode=mode))
+
+    def remove(self, into: Into) -> Steps[None]:
+        reply = yield delete(into.path, units=2)  # to the recycle bin (Graph docs: driveitem-delete)
+        if reply.found and not reply.ok:
+            check_drive(reply, into.owner, grant=self.write_permissions[0])
+            raise Refused(reply)
 
     def file_name(self, record: Json) -> str:
         name = str(record.get("o365:Name") or record.get("o365:Id") or "item")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -50,6 +51,9 @@ class Kind(ABC):
     tree: ClassVar[str | None] = None  # id of the feed whose items are folders that open feeds of their own, if any
     tree_days: ClassVar[int] = 7  # the tree is listed in full at least this often: delta may not tell of hidden folders
     has_folders: ClassVar[bool] = True  # items lie in folders, so that they can be given back into one made for them
+    removal: ClassVar[str] = ""  # what becomes of a drill's folder in the end, for people; "": it can't go away
+    # a pattern of a difference that a restore leaves -> the beginning of the declared loss that explains it
+    excuses: ClassVar[Mapping[str, str]] = {}
     restore_bytes_per_s: ClassVar[int] = 500_000  # what the service lets one restore write (for estimates)
     restore_items_per_s: ClassVar[float] = 4.0
     keeps_only: ClassVar[str] = ""  # why nothing of it can be given back by an app, where that is so (see `KeptOnly`)
@@ -104,6 +108,15 @@ class Kind(ABC):
     def foresees(self, kept: Kept) -> tuple[str, ...]:
         """What a restore of this item can't give back as far as its record tells: what a preview says of it."""
         return ()
+
+    def listed_as(self, into: Into) -> str:
+        """The item id under which a listing shows the folder of `root`."""
+        return into.folder_id
+
+    def remove(self, into: Into) -> Steps[None]:
+        """Delete the folder of `root`, made for a drill, with all that lies in it; where it can, so that a person can
+        bring it back. Missing is fine. Only for kinds that say in `removal` what becomes of it."""
+        raise NotImplementedError(f"{self.name}: nothing is removed")
 
     # -- the way out
 

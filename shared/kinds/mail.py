@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shared.graph.steps import Steps
 from shared.kinds import mail_folders, mail_messages, mail_restore
 from shared.kinds.kind import Into, Kind
-from shared.kinds.mailbox import ROOT_FEED, root_feed
+from shared.kinds.mailbox import ROOT_FEED, removed, root_feed
 from shared.model import (
     Capture,
     Cursor,
@@ -60,6 +61,10 @@ class Mail(Kind):
         "voting buttons, reactions and other properties that neither MIME nor Graph's JSON shows are not kept",
         "search folders are not kept, for what they show lies elsewhere; the in-place archive is out of Graph's reach",
     )
+    removal: ClassVar[str] = "moved to Deleted Items, as people delete a folder"
+    excuses: ClassVar[Mapping[str, str]] = {
+        " /(internetMessageId|sender): got ": "drafts may come back",
+    }
     reconcile_days: ClassVar[int] = 30
 
     # -- the crawl
@@ -100,6 +105,9 @@ class Mail(Kind):
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
         return (yield from mail_restore.restore(kept, into, mark, mode))
+
+    def remove(self, into: Into) -> Steps[None]:
+        yield from removed(into.path, into.owner, "mail folders", permission=mail_folders.WRITE)
 
     # -- the way out
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from shared.errors import CursorExpired, NotPermitted, OwnerMissing, Unreachable
-from shared.graph.steps import Reply, Step, Steps, get, segment, together
+from shared.graph.steps import Refused, Reply, Step, Steps, delete, get, segment, together
 from shared.model import Feed, Json, Kept, Owner
 
 ROOT_FEED = "folders"
@@ -219,6 +219,13 @@ def has_controls(value: object) -> bool:
         case dict():
             return any(has_controls(v) for v in value.values())
     return False
+
+
+def removed(path: str, owner: Owner, what: str, *, permission: str) -> Steps[None]:
+    """Delete a folder; that it is not there is fine."""
+    reply = yield delete(path)
+    if not vanished(reply) and not well(reply, owner, what, permission=permission).ok:
+        raise Refused(reply)
 
 
 LOST_CONTROLS = "control characters in its text, which are refused in a new item"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shared.graph.steps import Steps
 from shared.kinds import todo_lists, todo_restore, todo_tasks
 from shared.kinds.kind import Into, Kind
-from shared.kinds.mailbox import ROOT_FEED, root_feed
+from shared.kinds.mailbox import ROOT_FEED, removed, root_feed
 from shared.model import (
     Capture,
     Cursor,
@@ -54,6 +55,8 @@ class Todo(Kind):
         "open extensions that other applications put on tasks are not kept",
         "deltas and permissions for To Do exist in the global and US government clouds only",
     )
+    removal: ClassVar[str] = "deleted, as people delete a list of tasks"
+    excuses: ClassVar[Mapping[str, str]] = {"/completedDateTime: got ": "a completed task that tells no day"}
     reconcile_days: ClassVar[int] = 7  # whether a changed step tells of its task again is not documented
 
     # -- the crawl
@@ -94,6 +97,9 @@ class Todo(Kind):
 
     def foresees(self, kept: Kept) -> tuple[str, ...]:
         return tuple(todo_restore.as_new(kept.record)[1])
+
+    def remove(self, into: Into) -> Steps[None]:
+        yield from removed(into.path, into.owner, "task lists", permission=todo_lists.WRITE)
 
     # -- the way out
 

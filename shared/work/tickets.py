@@ -11,7 +11,8 @@ from shared.model import Owner, OwnerType
 
 VERSION = 1
 PLAN, BACKUP, ITEM, RESTORE, CARE, EXPORT = "plan", "backup", "item", "restore", "care", "export"
-QUEUES = (PLAN, BACKUP, ITEM, RESTORE, CARE, EXPORT)
+DRILL = "drill"  # care that writes into Microsoft 365: its tickets are care's, the app that serves them is another one
+QUEUES = (PLAN, BACKUP, ITEM, RESTORE, CARE, EXPORT, DRILL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
         "useMonitor": True,
     }
     assert triggers.pop("timer_care")["schedule"] == "%CARE_SCHEDULE%"
+    assert triggers.pop("timer_drill")["schedule"] == "%CARE_SCHEDULE%"
     assert triggers.pop("timer_checkup")["schedule"] == "%CARE_SCHEDULE%"
     assert {name: told["queueName"] for name, told in triggers.items()} == {
         "queue_plan": "plan",
@@ -98,6 +99,8 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
         "queue_item": "item",
         "queue_restore": "restore",
         "queue_care": "care",
+        "queue_drill": "drill",
+        "poison_drill": "drill-poison",
         "queue_export": "export",
         "poison_export": "export-poison",
         "poison_care": "care-poison",
@@ -109,6 +112,9 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
     assert {told["connection"] for told in triggers.values()} == {"AzureWebJobsStorage"}
 
 
+DRILLS = ("timer_drill", "queue_drill", "poison_drill")
+
+
 def doors_of(role: str) -> set[str]:
     code = "import function_app; print(*[f.get_function_name() for f in function_app.app.get_functions()])"
     env = {"HOLDFAST_ROLE": role}
@@ -117,11 +123,11 @@ def doors_of(role: str) -> set[str]:
 
 
 def test_the_app_that_restores_has_only_the_restores_queues() -> None:
-    assert doors_of("restore") == {"queue_restore", "poison_restore", "timer_checkup"}
+    assert doors_of("restore") == {"queue_restore", "poison_restore", "timer_checkup", *DRILLS}
 
 
 def test_the_app_that_backs_up_has_everything_else() -> None:
-    others = {"queue_restore", "poison_restore", "timer_care", "queue_care", "poison_care"}
+    others = {"queue_restore", "poison_restore", "timer_care", "queue_care", "poison_care", *DRILLS}
     assert doors_of("backup") == set(bindings()) - others
 
 
@@ -232,6 +238,8 @@ async def test_every_answer_is_as_described(route: Route, kept: Kept) -> None:
     assert response.status_code == route.status, response.get_body()
     if route.answer == "bytes":
         assert response.mimetype == "application/octet-stream"
+    elif "/" in route.answer:
+        assert response.mimetype == route.answer and response.headers["X-Content-Type-Options"] == "nosniff"
     else:
         conforms(body_of(response), route.answer)
         if "value" in body_of(response):
@@ -285,6 +293,21 @@ async def test_a_volume_is_read_in_ranges_and_its_link_is_in_no_audit(kept: Kept
     assert (await kept.knock("http_export_link", roles=[EXPORT], **place)).status_code == 409
     kept.house.parcels.blobs.clear()  # type: ignore[attr-defined]  # it has ended
     assert (await kept.knock("http_export_volume", roles=[EXPORT], **place)).status_code == 404
+
+
+async def test_a_drill_is_shown_as_a_page_on_which_nothing_runs(kept: Kept) -> None:
+    response = await kept.knock("http_drill_page", drill="drill-1")
+    page = response.get_body().decode()
+    assert "0 % of 1 items" in page and "Hi &lt;b&gt;" in page and "<b>Hi" not in page
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert (await kept.knock("http_drill_page", drill="forget-person-1")).status_code == 404
+
+
+async def test_a_drill_is_ordered_from_whoever_may_carry_it_out(kept: Kept) -> None:
+    response = await kept.knock("http_start_drill", roles=[ADMIN])
+    told = body_of(response)
+    assert (told["task"], response.headers["Location"]) == ("drill", f"/api/drills/{told['care']}")
+    assert [(queue, ticket["care"]) for queue, ticket in kept.sent.tickets] == [("drill", told["care"])]
 
 
 async def test_a_restore_can_be_cancelled(kept: Kept) -> None:

@@ -23,12 +23,16 @@ from shared.catalog.memory import MemoryRows
 from shared.catalog.nouns import (
     CareRow,
     Damage,
+    Difference,
+    DrillRow,
     ExportRow,
     Hold,
     LostTicket,
     OutcomeRow,
     OwnerRow,
+    Picked,
     RestoreRow,
+    Result,
     RunRow,
     VolumeRow,
 )
@@ -140,6 +144,7 @@ def sample_params(route: Route) -> dict[str, str]:
         "restore": "restore-1",
         "care": "forget-person-1",
         "export": "export-1",
+        "drill": "drill-1",
         "volume": "1",
     }
     return {name: values[name] for name in route.params}
@@ -237,5 +242,10 @@ async def _told(house: House) -> None:
     said = {"certificate": "forget-person-1", "owner": "user-b2", "removed": [], "kept": []}
     await house.vault.put_back(certificate(TENANT, "forget-person-1"), json.dumps(said).encode())
     await catalog.put_damages([Damage(ANN, "mail", INBOX_ID, LETTER, 1, "mime", "changed", "pages/x", "other bytes")])
+    await catalog.put_care(CareRow("drill-1", "drill", "done", "schedule", NOW, {"seed": "1f0a"}), TENANT)
+    differs = Difference("/jobTitle: lost"), Difference("/sender: got", "drafts get a sender")
+    results = (Result(Picked(ANN, INBOX_ID, LETTER, 1, "Hi <b>"), "differs", differs),)
+    await catalog.put_drill(DrillRow("drill-1", "mail", "drilled", results=results))
+    await catalog.put_drill(DrillRow("drill-1", "rules", "not drilled", "it lies in no folders", "left"))
     await catalog.put_hold(Hold(ANN, "caller-1", NOW, "case 7"))
     await catalog.put_lost(LostTicket("m1", "backup", "{}", "failed five times", NOW))

@@ -256,6 +256,10 @@ NOT_IN_AZURE = {
         "its default is right; through moreSettings",
     ),
     "EXPORT_VOLUME_BYTES": "as above",
+    "HOLDFAST_DRILL_OWNERS": "nobody is drilled until somebody names a scratch place; through moreSettings",
+    "HOLDFAST_DRILL_FOLDER": "as above",
+    "HOLDFAST_DRILL_DAYS": "as above",
+    "HOLDFAST_DRILL_ITEMS": "as above",
     "API_ISSUERS": "follows from the tenant",
     "API_JWKS_URL": "follows from the tenant",
 }
@@ -331,9 +335,11 @@ def test_the_queues_are_those_of_the_tickets() -> None:
     )
     needed = {*tickets.QUEUES, *(f"{queue}-poison" for queue in tickets.QUEUES)}
     assert needed <= backup | restore | care
-    assert restore == {tickets.RESTORE, f"{tickets.RESTORE}-poison"} and not backup & (restore | care)
+    theirs = (tickets.RESTORE, tickets.DRILL)
+    assert restore == {*theirs, *(f"{queue}-poison" for queue in theirs)} and not backup & (restore | care)
     assert care == {tickets.CARE, f"{tickets.CARE}-poison"}
     assert strings(variable("main.bicep", "orderQueue")) == [tickets.RESTORE]
+    assert strings(variable("main.bicep", "drillQueue")) == [tickets.DRILL]
     assert strings(variable("main.bicep", "takenAnewQueue")) == [tickets.ITEM]
 
 

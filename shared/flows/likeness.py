@@ -1,4 +1,5 @@
-"""Whether two captures are alike: everything but what only the service decides. One reading for all kinds.
+"""Whether two captures are alike: everything but what only the service decides. One reading for all kinds, by which
+drills compare what came back with what was kept.
 
 A record is compared member by member without ids, annotations and what the kind declares as the server's own. A part
 is compared by its bytes; one that the service makes anew each time (a message) by what a person would find in it.
@@ -17,7 +18,7 @@ from typing import Any
 
 from shared.flows.house import House
 from shared.kinds.kind import Kind
-from shared.model import Json, Restored, Version
+from shared.model import Capture, Json, Part, Restored, Version
 
 OURS = frozenset({"o365:Id", "o365:CreatedDateTime", "o365:LastModifiedDateTime"})  # `common` copies the server's
 HEADERS = ("From", "To", "Cc", "Subject", "Date", "Message-ID")
@@ -36,13 +37,23 @@ class Shown:
 
 
 async def shown(house: House, kind: Kind, version: Version) -> Shown:
-    record = await house.vault.record(version)
-    parts: dict[str, Any] = {}
-    for name, part in version.parts.items():
-        if name == "record":
-            continue
-        parts[name] = READINGS[name](await house.vault.read_part(part)) if name in READINGS else part.sha256
-    return Shown(plain(record, kind.server_owned | OURS), parts)
+    """What the vault holds of a version."""
+    return await _shown(house, kind, await house.vault.record(version), version.parts)
+
+
+async def just_taken(house: House, kind: Kind, capture: Capture) -> Shown:
+    """What a capture holds that was never committed."""
+    return await _shown(house, kind, capture.record, capture.parts)
+
+
+async def _shown(house: House, kind: Kind, record: Json, parts: Mapping[str, bytes | Part]) -> Shown:
+    read: dict[str, Any] = {}
+    for name, part in parts.items():
+        if name in READINGS:
+            read[name] = READINGS[name](part if isinstance(part, bytes) else await house.vault.read_part(part))
+        elif name != "record":
+            read[name] = digest(part) if isinstance(part, bytes) else part.sha256
+    return Shown(plain(record, kind.server_owned | OURS), read)
 
 
 def plain(value: Any, servers: frozenset[str]) -> Any:
@@ -126,7 +137,7 @@ def compared(first: Found, second: Found, outcomes: Mapping[str, Restored]) -> l
         (differences(one[2], other[2]), i, j)
         for i, one in enumerate(open_)
         for j, other in enumerate(left)
-        if one[0] == other[0] and one[1].folderish == other[1].folderish and _close(one[1], other[1])
+        if one[0] == other[0] and one[1].folderish == other[1].folderish and same_name(one[1].name, other[1].name)
     ]
     found: dict[int, int] = {}
     for lines, i, j in sorted(pairs, key=lambda pair: len(pair[0])):
@@ -143,9 +154,9 @@ def _told(one: tuple[str, Version, Shown], outcomes: Mapping[str, Restored]) -> 
     return outcome is not None and bool(outcome.losses or (outcome.note and outcome.outcome == "skipped"))
 
 
-def _close(a: Version, b: Version) -> bool:
-    """By name, as the service may have cleaned it."""
-    return [c for c in a.name if c.isprintable()] == [c for c in b.name if c.isprintable()]
+def same_name(a: str, b: str) -> bool:
+    """As the service may have cleaned it."""
+    return [c for c in a if c.isprintable()] == [c for c in b if c.isprintable()]
 
 
 def differences(first: Shown, second: Shown) -> list[str]:
