@@ -397,12 +397,16 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to: an owner (maybe of another tenant), and a folder: "original", or the name of one made for it."""
+    """Where to: an owner (maybe of another tenant), and a folder: "original", or the name of one made for it.
+
+    `notify`: what makes Microsoft 365 itself tell people (a task assigned to them, a group's welcome) is given back,
+    too; otherwise it is left out and told."""
 
     owner: Owner
     folder: str = "Restored"
     tenant: str = ""  # "" = the tenant it came from
     people: People = field(default_factory=People)
+    notify: bool = False
 
     @property
     def original(self) -> bool:

@@ -12,6 +12,10 @@ from sandbox.tenant import (
     event_attachments,
     event_delta,
     events,
+    group_delta,
+    group_members,
+    group_settings,
+    group_writes,
     groups,
     inbox_rules,
     mail_folders,
@@ -28,9 +32,9 @@ from sandbox.tenant import (
 from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
-    directory, groups, sites, mail_folders, messages, attachments, contacts, photos, drives, calendars, events,
-    event_delta, event_attachments, mailbox_settings, inbox_rules,
-    categories, profiles, todo, todo_children, todo_files, transfer,
+    directory, groups, group_delta, group_members, group_settings, group_writes, sites, mail_folders, messages,
+    attachments, contacts, photos, drives, calendars, events, event_delta, event_attachments, mailbox_settings,
+    inbox_rules, categories, profiles, todo, todo_children, todo_files, transfer,
 )  # fmt: skip
 
 

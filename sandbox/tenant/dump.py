@@ -34,10 +34,13 @@ UNSET: Json = {
 
 
 def dump(tenant: Tenant) -> Json:
+    """People by principal name; the groups beside them under "groups"."""
     from sandbox.tenant.drives import dump_drives
+    from sandbox.tenant.seed_groups import dump_groups
 
     drives = dump_drives(tenant)
-    return {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
+    people = {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
+    return {**people, "groups": dump_groups(tenant)}
 
 
 def _user(tenant: Tenant, user: User, drives: Json) -> Json:

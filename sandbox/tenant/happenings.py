@@ -9,10 +9,18 @@ from sandbox.tenant.state import Tenant
 
 def all_mutations() -> dict[str, Any]:
     # here: they reach back to the nouns that routes are made of
-    from sandbox.tenant import calendar_mutations, drives, mutations, settings_mutations, todo_mutations
+    from sandbox.tenant import (
+        calendar_mutations,
+        drives,
+        group_mutations,
+        mutations,
+        settings_mutations,
+        todo_mutations,
+    )
 
     out: dict[str, Any] = {}
-    for module in (mutations, calendar_mutations, settings_mutations, todo_mutations, drives):
+    everybody = (mutations, calendar_mutations, group_mutations, settings_mutations, todo_mutations, drives)
+    for module in everybody:
         out |= module.mutations
     return out
 

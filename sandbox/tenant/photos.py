@@ -40,7 +40,7 @@ def measures(photo: bytes) -> tuple[int, int]:
     return 1, 1
 
 
-def _read(call: Call) -> bytes:
+def read_photo(call: Call) -> bytes:
     if not isinstance(call.body, bytes) or not call.headers.get("Content-Type", "").startswith("image/"):
         raise Refusal(415, "UnsupportedMediaType", "A photo is sent as image/jpeg.")
     if len(call.body) > MOST:
@@ -50,25 +50,25 @@ def _read(call: Call) -> bytes:
     return call.body
 
 
-def _present(photo: bytes | None) -> bytes:
+def present(photo: bytes | None) -> bytes:
     if photo is None:
         raise Refusal(404, "ImageNotFound", "Exception of type 'ImageNotFoundException' was thrown.")
     return photo
 
 
 async def contact_photo(call: Call, user: str, contact: str, folder: str | None = None) -> Answer:
-    return Answer(200, photo_json(_present(the_contact(call, user, contact, folder)[1].photo)))
+    return Answer(200, photo_json(present(the_contact(call, user, contact, folder)[1].photo)))
 
 
 async def contact_photo_bytes(call: Call, user: str, contact: str, folder: str | None = None) -> Answer:
-    photo = _present(the_contact(call, user, contact, folder)[1].photo)
+    photo = present(the_contact(call, user, contact, folder)[1].photo)
     return Answer(200, photo, {"Content-Type": "image/jpeg"})
 
 
 async def set_contact_photo(call: Call, user: str, contact: str, folder: str | None = None) -> Answer:
     """The contact's change key stays: a photo is a navigation property (Graph docs: delta-query-overview)."""
     _, found = the_contact(call, user, contact, folder)
-    found.photo = _read(call)
+    found.photo = read_photo(call)
     found.photo_version += 1
     call.tenant.touch()
     return Answer(200)
@@ -92,7 +92,7 @@ async def user_photo(call: Call, user: str) -> Answer:
 
 @routes("GET", "/users/{user}/photo/$value", *READ_USER, scope=mailbox_scope)
 async def user_photo_bytes(call: Call, user: str) -> Answer:
-    return Answer(200, _present(the_user(call, user).photo), {"Content-Type": "image/jpeg"})
+    return Answer(200, present(the_user(call, user).photo), {"Content-Type": "image/jpeg"})
 
 
 @routes("GET", "/users/{user}/photos", *READ_USER, scope=mailbox_scope)
@@ -105,13 +105,13 @@ async def user_photos(call: Call, user: str) -> Answer:
 async def user_photo_sized(call: Call, user: str, size: str) -> Answer:
     if size.lower() not in {f"{n}x{n}" for n in SIZES}:
         raise Refusal(404, "ImageNotFound", "The size is not one of the supported ones.")
-    return Answer(200, _present(the_user(call, user).photo), {"Content-Type": "image/jpeg"})
+    return Answer(200, present(the_user(call, user).photo), {"Content-Type": "image/jpeg"})
 
 
 @routes("PUT", "/users/{user}/photo/$value", *WRITE_USER, scope=mailbox_scope)
 @routes("PATCH", "/users/{user}/photo/$value", *WRITE_USER, scope=mailbox_scope)
 async def set_user_photo(call: Call, user: str) -> Answer:
     found = the_user(call, user)
-    found.photo = _read(call)
+    found.photo = read_photo(call)
     call.tenant.touch()
     return Answer(200)

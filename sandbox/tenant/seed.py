@@ -15,19 +15,20 @@ from sandbox.tenant.seed_calendar import (
 )
 from sandbox.tenant.seed_contacts import seed_contacts
 from sandbox.tenant.seed_drives import seed_awkward, seed_everyday, seed_small
+from sandbox.tenant.seed_groups import seed_awkward_groups, seed_crew
 from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed_small_mail
 from sandbox.tenant.seed_settings import seed_awkward_settings, seed_small_settings
 from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
-from sandbox.tenant.state import App, Group, Options, Tenant, User
+from sandbox.tenant.state import App, Options, Tenant, User
 
 BACKUP_ROLES = frozenset({
-    "User.Read.All", "GroupMember.Read.All",
+    "User.Read.All", "GroupMember.Read.All", "GroupSettings.Read.All",
     "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
     "Sites.Read.All", "Calendars.Read", "Tasks.Read.All",
     "MailboxFolder.Read.All", "MailboxItem.Read.All", "MailboxItem.Export.All",
 })  # fmt: skip
 RESTORE_ROLES = frozenset({
-    "User.Read.All", "GroupMember.Read.All",
+    "User.Read.All", "GroupMember.Read.All", "Group.ReadWrite.All", "GroupSettings.ReadWrite.All",
     "Mail.Read", "Mail.ReadWrite", "MailboxSettings.Read", "Contacts.Read", "Contacts.ReadWrite",
     "ProfilePhoto.ReadWrite.All", "Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All",
     "Calendars.Read", "Calendars.ReadWrite", "MailboxSettings.ReadWrite", "Tasks.Read.All", "Tasks.ReadWrite.All",
@@ -112,12 +113,6 @@ def seed_profile(tenant: Tenant, user: User, manager: User | None = None) -> Non
     user.job_title, user.department, user.manager = "Engineer", "R&D", manager.id if manager else None
 
 
-def _crew(tenant: Tenant) -> Group:
-    """A group of all who are there, led by the first, with its site."""
-    people = [user for user in tenant.users.values() if user.user_type == "Member"]
-    return tenant.add_group("crew", "The Crew", members=[u.id for u in people], owners=[people[0].id])
-
-
 def _guest(tenant: Tenant) -> None:
     upn = f"guest_fabrikam.example#EXT#@{tenant.domain}"
     tenant.add_user(upn, "Gast Ausserhalb", mail="guest@fabrikam.example", user_type="Guest")
@@ -139,7 +134,7 @@ def _small(tenant: Tenant) -> None:
             seed_small(tenant, user)
     adele, bernd, _ = tenant.users.values()
     seed_profile(tenant, adele, bernd)
-    _crew(tenant)
+    seed_crew(tenant, photo=False)
 
 
 def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
@@ -156,7 +151,8 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_small_calendar(tenant.calendars[bernd.id])
     share_calendar(tenant.calendars[bernd.id], tenant.calendars[adele.id])
     seed_small(tenant, bernd)
-    _crew(tenant)
+    seed_crew(tenant, photo=True)
+    seed_awkward_groups(tenant)
     _person(tenant, "empty", "Empty Mailbox")
     seed_profile(tenant, adele, bernd)
     synced = _person(tenant, "synced", "Synced Person", synced=True, job_title="Clerk")
@@ -229,3 +225,4 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
     seed_awkward_settings(tenant, tenant.mailboxes[awkward.id], categories=2_000)
     seed_awkward_todo(tenant, awkward.upn)
     seed_awkward(tenant, awkward, huge=40 * 1024 * 1024)
+    seed_crew(tenant, photo=True)

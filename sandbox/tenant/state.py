@@ -165,6 +165,7 @@ class Doors:
 class Tenant:
     def __init__(self, options: Options | None = None, domain: str = "contoso.example") -> None:
         from sandbox.tenant.faults import Faults
+        from sandbox.tenant.group_state import GroupBook
         from sandbox.tenant.sync import ChangeLog
         from sandbox.tenant.throttle import Throttle
 
@@ -188,6 +189,7 @@ class Tenant:
         self.mail_sessions: dict[str, MailSession] = {}
         self.import_sessions: dict[str, ImportSession] = {}
         self.directory_log = ChangeLog()
+        self.group_book = GroupBook()
         self.outbox: list[dict[str, Any]] = []  # mails and invitations sent: must stay empty
         self.generation = 0  # counts every change of the tenant
         self.doors = Doors()

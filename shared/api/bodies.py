@@ -96,6 +96,7 @@ def read_restore(
             folder=place.text("folder", longest=255) or "Restored",
             tenant="" if to_tenant == tenant else to_tenant,
             people=_people(place.inner("people")),
+            notify=place.flag("notify"),
         ),
         mode=_mode(members),
         preview=members.flag("preview"),

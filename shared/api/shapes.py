@@ -117,7 +117,9 @@ def restore(row: RestoreRow) -> Json:
             "items": list(chosen.items),
             "changed_since": time(chosen.changed_since),
         },
-        "place": {"owner": owner_name(place.owner), "folder": place.folder, "tenant": place.tenant},
+        "place": {
+            "owner": owner_name(place.owner), "folder": place.folder, "tenant": place.tenant, "notify": place.notify,
+        },
         "ordered_by": row.ordered_by,
         "ordered_at": time(row.ordered_at),
         "started_at": time(row.started_at),

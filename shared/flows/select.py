@@ -85,7 +85,8 @@ class View:
 
     def roots(self) -> list[Feed]:
         """The feeds whose items lie at the top: those that no kept folder opens."""
-        ids = self.states if self.kind.tree is None else [self.kind.tree]
+        all_of_them = sorted(self.states, key=lambda feed_id: feed_id != self.kind.first)
+        ids = all_of_them if self.kind.tree is None else [self.kind.tree]
         return [feed for feed_id in ids if (feed := self.feed(feed_id))]
 
     async def children(self, frame: Frame) -> list[Version]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.kinds.contacts import Contacts
 from shared.kinds.events import Events
 from shared.kinds.files import Files
+from shared.kinds.groups import Groups
 from shared.kinds.kind import Kind
 from shared.kinds.mail import Mail
 from shared.kinds.mailbox_settings import MailboxSettings
@@ -12,6 +13,7 @@ from shared.kinds.profile import Profile
 from shared.kinds.rules import Rules
 from shared.kinds.todo import Todo
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files())
-}
+ALL = (
+    Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(), Groups(),
+)  # fmt: skip
+KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

@@ -96,7 +96,8 @@ class Stage:
             tenant.add_mailbox(user)
             give_drive(tenant, user)
         else:
-            tenant.add_group(name, name.capitalize())
+            quiet = {"resourceBehaviorOptions": ["WelcomeEmailDisabled"]}  # as a group of Teams: joining sends no mail
+            tenant.add_group(name, name.capitalize(), facts=quiet)
         return self._named(name)
 
     def _named(self, name: str) -> Owner:
