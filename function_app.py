@@ -10,6 +10,7 @@ from functions import (
     export,
     http_backups,
     http_care,
+    http_coverage,
     http_doctor,
     http_drills,
     http_exports,
@@ -23,8 +24,8 @@ from functions import (
 from shared.settings import environment, role
 
 BACKUP = (
-    plan, backup, poison, checkup, export, http_backups, http_items, http_restores, http_care, http_exports,
-    http_doctor, http_drills, http_operations,
+    plan, backup, poison, checkup, export, http_backups, http_items, http_restores, http_care, http_coverage,
+    http_exports, http_doctor, http_drills, http_operations,
 )  # fmt: skip
 RESTORE = (restore, drill, checkup)
 CARE = (care, checkup)

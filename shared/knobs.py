@@ -172,6 +172,11 @@ KNOBS: tuple[Knob, ...] = (
         to.whole(1, 8760), "24",
     ),
     Knob(
+        "BACKUP_CENSUS_H", _POLICY,
+        "Hours between two counts of what Microsoft 365 says exists, for the coverage report. A little less than a "
+        "day, so that a daily run counts each time.", to.whole(1, 8760), "20",
+    ),
+    Knob(
         "RESTORE_PEOPLE_RULES", _RESTORE,
         "How people of another tenant are found where things are given back, in order: `upn` (the same user principal "
         "name), `mail` (the same address), `none` (only whom a map names).",

@@ -107,12 +107,14 @@ class Listing:
     """One answer of a feed. `last`: the cursor is good for the next run; otherwise the round goes on from it.
 
     `whole` False, on the last answer of a full round: something could not be listed, so absence proves nothing.
+    `told`: how many items the service counts in each feed, where a full listing tells it by the way.
     """
 
     changes: tuple[Change, ...]
     cursor: Cursor
     last: bool
     whole: bool = True
+    told: Mapping[str, int] | None = None
 
 
 # --- what we keep ------------------------------------------------------------------------------------------------

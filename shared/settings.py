@@ -98,6 +98,7 @@ class Policy:
     objective_h: int = 24
     people_rules: tuple[PeopleRule, ...] = ()  # whom restores take for whom
     people_file: str = ""
+    census_h: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +345,7 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         objective_h=values["BACKUP_OBJECTIVE_H"],
         people_rules=values["RESTORE_PEOPLE_RULES"] or (),
         people_file=values["RESTORE_PEOPLE_FILE"] or "",
+        census_h=values["BACKUP_CENSUS_H"],
     )
 
 

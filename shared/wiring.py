@@ -215,6 +215,7 @@ def _limits(settings: Settings) -> Limits:
         lane_budget_s=s.lane_budget_s,
         lane_lease_s=s.lane_budget_s * 1.5,
         objective_s=settings.policy.objective_h * 3600.0,
+        census_s=settings.policy.census_h * 3600.0,
         volume_bytes=s.export_volume_bytes,
     )
 

@@ -226,6 +226,14 @@ def kind_of(query: Mapping[str, str], kinds: Collection[str], *, required: bool)
     return name
 
 
+def one_of(query: Mapping[str, str], name: str, allowed: Collection[str]) -> str:
+    """An option of a query that has few values; "" when it is not given."""
+    text = query.get(name, "")
+    if text and text not in allowed:
+        raise BadRequest(f"{name}: one of {', '.join(allowed)}")
+    return text
+
+
 def number_of(text: str, name: str) -> int:
     """A small number in a path or cursor."""
     if not re.fullmatch(r"[0-9]{1,6}", text):

@@ -40,6 +40,7 @@ _PARAMS: dict[str, Json] = {
     "part": text("The part's name, as the version tells it.", examples=["mime"]),
     "run": text("The run's id."),
     "restore": text("The restore's id."),
+    "standing": text("Only lines of this standing.", examples=["gap"]),
     "export": text("The export's id."),
     "volume": text("The volume's number.", pattern="^[0-9]{1,6}$"),
     "care": text("Id of the verification, order to forget or drill."),

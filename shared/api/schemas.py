@@ -7,6 +7,7 @@ from typing import get_args
 from shared.api.bodies import MOST_ITEMS, MOST_OWNERS
 from shared.api.care_schemas import CARE_SCHEMAS
 from shared.api.checkup_shapes import CHECKUP_SCHEMAS
+from shared.api.coverage import COVERAGE_SCHEMAS
 from shared.api.drills import DRILL_SCHEMAS
 from shared.api.exports import EXPORT_SCHEMAS
 from shared.api.schema_parts import (
@@ -234,6 +235,7 @@ SCHEMAS: dict[str, Json] = {
     **CHECKUP_SCHEMAS,
     **DRILL_SCHEMAS,
     **EXPORT_SCHEMAS,
+    **COVERAGE_SCHEMAS,
     "Health": thing({"status": text(enum=["ok"])}),
     "Document": {"type": "object", "description": "An OpenAPI 3.1 document.", "required": ["openapi", "paths"]},
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.catalog import columns, keys, lookup, rows
-from shared.catalog.drills import DrillBook
+from shared.catalog.coverage import CoverageBook
 from shared.catalog.lookup import Found
 from shared.catalog.nouns import Known
 from shared.errors import Contended, PartMissing
@@ -21,7 +21,7 @@ ENDED = ("gone", rows.MOVED)
 ReadPage = Callable[[str], Awaitable[Page]]
 
 
-class Catalog(DrillBook):
+class Catalog(CoverageBook):
     """One tenant's or many's: every key names its tenant. `read_page` reads a page of the vault, for the rare version
     whose list of chunks is longer than a column."""
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from shared.catalog.nouns import LaneRow, RunRow, RunState
 from shared.errors import NotPermitted, OwnerMissing
-from shared.flows import lanes
+from shared.flows import coverage, lanes
 from shared.flows.clerk import Clerk
+from shared.flows.coverage import Heard
 from shared.flows.crawl import Crawl
 from shared.flows.house import House, scope
 from shared.flows.lanes import Entered
@@ -33,8 +34,9 @@ async def serve(ticket: LaneTicket, house: House) -> None:
     heartbeat = _Heartbeat(house, entered.row, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
     clerk = await _clerk(house, entered)
     whys: set[str] = set()
+    heard: dict[str, Heard] = {}
     try:
-        run = await _crawl(run, walk, clerk, heartbeat, whys, orderly=entered.orderly)
+        run = await _crawl(run, walk, clerk, heartbeat, whys, heard, orderly=entered.orderly)
     except HandOn:
         await clerk.write()
         await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, hop=ticket.hop + 1)))
@@ -46,6 +48,7 @@ async def serve(ticket: LaneTicket, house: House) -> None:
         await _tell_owner(house, run.lane, list(run.problems) if whys else [])
     if clerk.owing:
         await _retry_owed(house, run)
+    await coverage.note(walk, clerk, run.lane, heard)
     ended = house.clock.now()
     await house.catalog.put_run(replace(run, ended_at=ended))
     await lanes.leave(house, heartbeat.row, "; ".join(run.problems)[:1000])
@@ -67,20 +70,24 @@ async def _clerk(house: House, entered: Entered) -> Clerk:
 
 
 async def _crawl(
-    run: RunRow, walk: Walk, clerk: Clerk, heartbeat: _Heartbeat, whys: set[str], *, orderly: bool
-) -> RunRow:
+    run: RunRow, walk: Walk, clerk: Clerk, heartbeat: _Heartbeat, whys: set[str], heard: dict[str, Heard], *,
+    orderly: bool,
+) -> RunRow:  # fmt: skip
     house, owner, problems = clerk.house, run.lane.owner, list[str]()
     crawls = [
         Crawl(house, kind, owner, run.run, walk, clerk, heartbeat.beat, problems, orderly=orderly)
         for kind in house.kinds_for(owner.type, run.lane.name)
     ]
     for crawl in crawls:
+        before, blocked = len(problems), False
         try:
             await crawl.serve()
         except (OwnerMissing, NotPermitted) as why:
             # A state of the owner, never a deletion: what we hold stays, and the reason is told.
             problems.append(f"{crawl.kind.name}: {why}")
             whys.add(type(why).__name__)
+            blocked = True
+        heard[crawl.kind.name] = Heard(crawl.told, tuple(problems[before:]), blocked=blocked)
     await clerk.write()
     accounts = {crawl.kind.name: crawl.account() for crawl in crawls}
     state: RunState = "blocked" if whys else "partial" if problems else "done"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -44,6 +44,7 @@ class Crawl:
     problems: list[str] = field(default_factory=list)
     first_crawl: bool = False
     orderly: bool = True  # False: the worker before us may have died between a page and its rows
+    told: Mapping[str, int] | None = None  # items in each feed, as a listing of this run counted them by the way
 
     async def serve(self) -> Account:
         """All feeds to their ends; what they could not do is in `problems`. The run's account of this kind. The clerk
@@ -187,6 +188,7 @@ class Crawl:
             listing = await self.walk.play(self.kind.changes(feed, cursor))
             if not all(isinstance(change.item_id, str) and change.item_id for change in listing.changes):
                 raise TypeError("an id that is none")
+            self.told = listing.told if listing.told is not None else self.told
             return listing
         except NOT_UNDERSTOOD as why:
             raise Unreachable(f"the service's listing could not be understood ({type(why).__name__})") from why

@@ -31,6 +31,7 @@ class Limits:
     lane_lease_s: float = 900.0  # a holder that was silent for so long is taken for dead
     plan_gap_s: float = 300.0  # a second tick within this time plans nothing (doubled timer)
     objective_s: float = 86_400.0  # a lane whose last run ended longer ago is late
+    census_s: float = 72_000.0  # the service is asked how much there is when it was last asked longer ago
     lost_retry_s: float = 3600.0  # an owed item's first wait; doubles up to a day
     volume_bytes: int = 1 << 30  # of one ZIP of an export
 

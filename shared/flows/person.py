@@ -53,6 +53,8 @@ async def work(care: Care) -> bool:
         await house.catalog.forgive(owed)
     for damage in await house.catalog.damages(owner):
         await house.catalog.drop_damage(damage)
+    for counted in (await house.catalog.coverage_of(owner)).values():
+        await house.catalog.drop_coverage(counted)
     await care.save({}, counts)
     return True
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shared.graph.steps import Steps
 from shared.kinds import contact_folders, contact_items
-from shared.kinds.kind import Into, Kind
-from shared.kinds.mailbox import ROOT_FEED, removed, root_feed
+from shared.kinds.kind import Census, Into, Kind
+from shared.kinds.mailbox import ROOT_FEED, counted, removed, root_feed
 from shared.model import (
     Capture,
     Cursor,
@@ -80,6 +81,10 @@ class Contacts(Kind):
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
         reread = contact_folders.reread if feed.id == ROOT_FEED else contact_items.reread
         return (yield from reread(feed, item_id))
+
+    def census(self, owner: Owner, told: Mapping[str, int] | None, known: Mapping[str, int]) -> Steps[Census]:
+        paths = {feed: f"{contact_folders.path_of(owner, feed)}/contacts" for feed in known}
+        return Census(items=(yield from counted(paths)) or None)
 
     # -- the way back
 

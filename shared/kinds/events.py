@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shared.graph.steps import Steps
 from shared.kinds import event_attachments, event_body, event_calendars, event_items, event_listing, event_restore
 from shared.kinds.event_people import KeepPeople
-from shared.kinds.kind import Into, Kind
-from shared.kinds.mailbox import ROOT_FEED, root_feed
+from shared.kinds.kind import Census, Into, Kind
+from shared.kinds.mailbox import ROOT_FEED, counted, root_feed
 from shared.model import (
     Cursor,
     Feed,
@@ -101,6 +102,10 @@ class Events(Kind):
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
         reread = event_calendars.reread if feed.id == ROOT_FEED else event_listing.reread
         return (yield from reread(feed, item_id))
+
+    def census(self, owner: Owner, told: Mapping[str, int] | None, known: Mapping[str, int]) -> Steps[Census]:
+        paths = {feed: f"{event_calendars.path_of(owner, feed)}/events" for feed in known}
+        return Census(items=(yield from counted(paths)) or None)
 
     # -- the way back
 

@@ -23,7 +23,7 @@ from shared.kinds.files_listing import (
     type_of,
 )
 from shared.kinds.files_sharing import read_sharing
-from shared.kinds.kind import Into, Kind
+from shared.kinds.kind import Census, Into, Kind
 from shared.model import (
     Capture,
     Cursor,
@@ -213,6 +213,16 @@ class Files(Kind):
             else:
                 notes.append(f"version {version['id']} could not be read ({reply.status} {reply.code})")
         return older, tuple(notes)
+
+    def census(self, owner: Owner, told: Mapping[str, int] | None, known: Mapping[str, int]) -> Steps[Census]:
+        """Used bytes count older versions, too; Graph has no number of items (Graph docs: quota)."""
+        reply = yield get(f"{owner.path}/drive?$select=id,driveType,quota", units=1)
+        check_drive(reply, owner)
+        quota = reply.json.get("quota") or {}
+        used, binned = quota.get("used"), quota.get("deleted")
+        if not isinstance(used, int):
+            return Census()
+        return Census(bytes=used - binned if isinstance(binned, int) and binned <= used else used)
 
     # -- the way back
 

@@ -36,6 +36,15 @@ class Into:
     facts: dict[str, str] = field(default_factory=dict)  # what only this kind needs to know (a drive's id ...)
 
 
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What the service itself says exists of a kind: items by the feed that holds them, and bytes. None: it does not
+    say."""
+
+    items: Mapping[str, int] | None = None
+    bytes: int | None = None
+
+
 class Kind(ABC):
     """One sort of thing we keep. Stateless; never sends, waits, retries, logs or reads a clock."""
 
@@ -87,6 +96,12 @@ class Kind(ABC):
     @abstractmethod
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
         """Read one item's listing entry anew (for an item that is owed, or too big for the lane). None: gone."""
+
+    def census(self, owner: Owner, told: Mapping[str, int] | None, known: Mapping[str, int]) -> Steps[Census]:
+        """What the service says exists, in as few requests as it takes; asked behind a run, about once a day. `told`:
+        what a listing of this run told by the way. `known`: items that are accounted for, by open feed."""
+        yield from ()
+        return Census()
 
     # -- the way back
 

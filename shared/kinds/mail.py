@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from shared.graph.steps import Steps
 from shared.kinds import mail_folders, mail_messages, mail_restore
-from shared.kinds.kind import Into, Kind
+from shared.kinds.kind import Census, Into, Kind
 from shared.kinds.mailbox import ROOT_FEED, removed, root_feed
 from shared.model import (
     Capture,
@@ -94,6 +94,9 @@ class Mail(Kind):
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
         reread = mail_folders.reread if feed.id == ROOT_FEED else mail_messages.reread
         return (yield from reread(feed, item_id))
+
+    def census(self, owner: Owner, told: Mapping[str, int] | None, known: Mapping[str, int]) -> Steps[Census]:
+        return Census(items=(yield from mail_folders.census(owner, told, known)))
 
     # -- the way back
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from shared.errors import CursorExpired, NeedsPerson
 from shared.graph.steps import Reply, Steps, get, post, segment, together
 from shared.kinds.kind import Into, common
-from shared.kinds.mailbox import by_name, digest, latest, link, listed, prefer, rest, untrackable, vanished, well
+from shared.kinds.mailbox import (
+    by_name,
+    counted,
+    digest,
+    latest,
+    link,
+    listed,
+    prefer,
+    rest,
+    untrackable,
+    vanished,
+    well,
+)
 from shared.model import Change, Cursor, Feed, Gone, Json, Kept, Listing, Owner, Place, Seen
 
 ROOT = "msgfolderroot"
@@ -36,7 +48,9 @@ def tree(feed: Feed) -> Steps[Listing]:
     found |= {record["id"]: record for name, record in known.items() if name in (ROOT, RECOVERABLE)}
     ids = {name: record["id"] for name, record in known.items()}
     cursor = jsonlib.dumps({"delta": delta_link, "known": ids})
-    return Listing(tuple(_changes(found.values(), ids)), cursor, last=True)
+    changes = tuple(_changes(found.values(), ids))
+    folders = [{**change.record, "id": change.item_id} for change in changes if isinstance(change, Seen)]
+    return Listing(changes, cursor, last=True, told=_totals(folders))
 
 
 def increment(feed: Feed, cursor: Cursor) -> Steps[Listing]:
@@ -51,6 +65,24 @@ def increment(feed: Feed, cursor: Cursor) -> Steps[Listing]:
     url, last = link(body)
     entries = yield from _whole(feed.owner, latest(body["value"]))
     return Listing(tuple(_changes(entries, state["known"])), jsonlib.dumps({**state, "delta": url}), last=last)
+
+
+def census(owner: Owner, told: Mapping[str, int] | None, known: Mapping[str, int]) -> Steps[dict[str, int] | None]:
+    """How many messages each folder holds. A folder's own total includes items of other sorts (deleted appointments
+    and contacts, say), so where it exceeds what is known, or delta does not tell it, the folder's messages are counted.
+    """
+    if told is None:
+        entries, _ = yield from _delta(owner)
+        # neither what a search shows nor a folder below one that no run has met yet
+        told = _totals(e for e in entries if e["id"] in known or e.get("parentFolderId") in known)
+    sure = {folder: total for folder, total in told.items() if total <= known.get(folder, 0)}
+    unsure = [folder for folder in (*told, *(f for f in known if f not in told)) if folder not in sure]
+    return sure | (yield from counted({folder: f"{path_of(owner, folder)}/messages" for folder in unsure})) or None
+
+
+def _totals(entries: Iterable[Json]) -> dict[str, int]:
+    totals = ((entry["id"], entry.get("totalItemCount")) for entry in entries)
+    return {folder: total for folder, total in totals if isinstance(total, int)}
 
 
 def reread(feed: Feed, item_id: str) -> Steps[Seen | None]:

@@ -238,3 +238,14 @@ def by_name(folders: Sequence[Json], name: str, prefer_id: str = "") -> Json | N
     found = [f for f in folders if str(f.get("displayName", "")).casefold() == name.casefold()]
     found.sort(key=lambda f: (f["id"] != prefer_id, f.get("displayName") != name, f["id"]))
     return found[0] if found else None
+
+
+def counted(places: Mapping[str, str]) -> Steps[dict[str, int]]:
+    """How many items the service counts in each collection, by the name that its path goes under. One that does not
+    answer with a number is left out: the next run tells what is wrong with it."""
+    if not places:
+        return {}
+    asked = [get(f"{path}?$count=true&$top=1&$select=id", headers=prefer()) for path in places.values()]
+    replies = (yield together(*asked)).parts
+    counts = {name: reply.json.get("@odata.count") for name, reply in zip(places, replies, strict=True) if reply.ok}
+    return {name: count for name, count in counts.items() if isinstance(count, int)}

@@ -22,6 +22,7 @@ from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
 from shared.catalog.nouns import (
     CareRow,
+    CoverageRow,
     Damage,
     Difference,
     DrillRow,
@@ -236,6 +237,7 @@ async def _told(house: House) -> None:
     name, data = "export-1/export-1-0001.zip", b"PK zip"
     assert house.parcels is not None and await house.parcels.create(name, data)
     digest = hashlib.sha256(data).hexdigest()
+    await catalog.put_coverage(CoverageRow(ANN, "mail", NOW, kept=2, bytes=10, told=4, told_bytes=20, missing=1, gap=1))
     await catalog.put_volume(VolumeRow("export-1", 1, name, digest, len(data), files=4, items=0, last=True))
     done = CareRow("forget-person-1", "forget-person", "done", "caller-1", NOW, {"owner": ANN.key})
     await catalog.put_care(done, TENANT)
