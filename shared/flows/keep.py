@@ -150,6 +150,9 @@ class Keeper:
         acts = [self.kind.capture(sheet.state.feed, seen, prior_of(seen, known)) for seen, known in group]
         results = await self.walk.play_all(acts)
         if late := outage(results):
+            for (seen, known), result in zip(group, results, strict=True):
+                if not isinstance(result, Exception):
+                    enter(sheet, seen, result, known.here)
             await self._save(sheet)  # what is taken already is not taken again
             raise late
         self.refusals |= {str(result) for result in results if isinstance(result, NotPermitted)}
@@ -174,9 +177,10 @@ class Keeper:
         return sheet.next(await self.commit(sheet, sheet.state.cursor, last=False))
 
     async def _sweep(self, sheet: Sheet, changes: Sequence[Change]) -> Sheet:
-        """A complete listing did not show these: now their absence is a deletion."""
+        """A complete listing did not show these: now their absence is a deletion. What its last answer said to be gone
+        is told already."""
         listed = self.round.listed if self.round else set()
-        listed |= {mark(change.item_id) for change in changes if isinstance(change, Seen)}
+        listed |= {mark(change.item_id) for change in changes}
         await self.clerk.write()
         async for version in self.house.catalog.alive(sheet.state.feed):
             if mark(version.item_id) in listed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -123,10 +123,12 @@ class Stage:
         told: dict[str, Any] = json.loads((PAGES / self.kind.name / "story.json").read_text("utf-8"))
         return told
 
-    async def back_up(self, owner: Owner) -> RunRow:
-        """One run of the kind over the owner, with all the tickets that come of it."""
+    async def back_up(self, owner: Owner, kind: Kind | None = None) -> RunRow:
+        """One run of the kind (or of another one in its place) over the owner, with all the tickets that come of it."""
         self.worlds.clock.advance(3600)
         house = self.house()
+        if kind is not None:
+            house = replace(house, kinds={kind.name: kind})
         [planned] = await plan.now(house, [owner.id])
         await drain(self.worlds, house)
         run = await house.catalog.run(house.tenant, planned.run)

@@ -247,6 +247,7 @@ NOT_IN_AZURE = {
     "EVENTS_PEOPLE": "as above",
     "RESTORE_PEOPLE_RULES": "as above",
     "RESTORE_PEOPLE_FILE": "as above",
+    "BACKUP_CENSUS_H": "as above",
     **dict.fromkeys(
         (
             "RETENTION_GRACE_DAYS",
