@@ -14,13 +14,16 @@ import azure.functions as func
 
 from shared import wiring
 from shared.api import bodies
+from shared.api.keys import owner_of
 from shared.api.problems import MEDIA_TYPE, Forbidden, NotSetUp, problem
 from shared.api.routes import BY_NAME, Route
-from shared.api.tokens import Caller, require
+from shared.api.tokens import ADMIN, Caller, as_owner, require
 from shared.catalog.nouns import AuditRow
 from shared.errors import Misconfigured
+from shared.flows import departments
 from shared.flows.house import House
-from shared.model import Json
+from shared.flows.reach import Reach
+from shared.model import Json, Owner
 
 log = logging.getLogger("holdfast.api")
 LONGEST_SUBJECT = 1000
@@ -37,10 +40,17 @@ class Ask:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     raw: bytes
+    reach: Reach
 
     @property
     def body(self) -> Json:
         return bodies.parse(self.raw, self.headers.get("content-type", ""))
+
+
+    def need(self, *owners: Owner) -> None:
+        """Raises Forbidden when the caller does not reach all of them."""
+        if not all(map(self.reach.covers, owners)):
+            raise Forbidden("this is of somebody whom you do not reach: another department, or another person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +118,44 @@ async def _serve(route: Route, act: Act, req: func.HttpRequest, reference: str) 
     if route.roles:
         caller = await (await _set_up(wiring.gate)).admit(req.headers, req.url)
     house = await _set_up(wiring.house)
+    caller = as_owner(caller) if house.self_service else caller
     note = _Notes(route, caller, _subject(req), house, reference)
     try:
         if route.roles:
             require(caller, *route.roles)
         bodies.only(req.params, route.query)
+        reach = await _reach(house, caller, route)
+        ask = Ask(house, caller, req.route_params, req.params, headers, req.get_body() or b"", reach)
+        _within(ask, route)
         await note.admitted()
-        ask = Ask(house, caller, req.route_params, req.params, headers, req.get_body() or b"")
         told = await act(ask)
     except Exception as why:
         await note.refused(why)
         raise
     await note.done(told)
     return told
+
+
+async def _reach(house: House, caller: Caller, route: Route) -> Reach:
+    """Whose data this caller gets to see. Nobody's is an answer, too, and one that is refused."""
+    if route.bound == "nobody":
+        return Reach(house.tenant, frozenset())
+    if caller.own_only:
+        return Reach(house.tenant, frozenset({Owner(house.tenant, "user", caller.id).key}))
+    if ADMIN in caller.roles:
+        return Reach(house.tenant)
+    reach = await departments.reach(house, caller.marks)
+    if reach.owners is not None and not reach.owners:
+        why = "; your token names no groups, as there are too many: use app roles" if caller.many_groups else ""
+        raise Forbidden(f"no department of this installation names a role or group of yours{why}")
+    return reach
+
+
+def _within(ask: Ask, route: Route) -> None:
+    if route.bound == "owner":
+        ask.need(owner_of(ask.house.tenant, ask.params["owner"]))
+    elif route.bound == "tenant" and not ask.reach.everyone:
+        raise Forbidden("this is about the whole tenant, and you reach a part of it")
 
 
 async def _set_up(make: Callable[[], Awaitable[T]]) -> T:

@@ -7,7 +7,7 @@ from functions.platform import blueprint
 from shared.api import bodies, shapes
 from shared.api.keys import owner_of, read_cursor
 from shared.api.problems import NotThere
-from shared.flows import plan
+from shared.flows import browse, plan
 
 bp = blueprint()
 
@@ -24,8 +24,11 @@ async def start_backup(ask: Ask) -> Answer:
 async def runs(ask: Ask) -> Answer:
     tenant, query = ask.house.tenant, ask.query
     owner = owner_of(tenant, query["owner"]) if "owner" in query else None
-    rows = await ask.house.catalog.runs(tenant, owner, bodies.limit_of(query))
-    return Answer(shapes.whole(map(shapes.run, rows)))
+    if owner is not None:
+        ask.need(owner)
+    limit = bodies.limit_of(query)
+    rows = await ask.house.catalog.runs(tenant, owner, limit if ask.reach.everyone else bodies.MOST)
+    return Answer(shapes.whole(map(shapes.run, [row for row in rows if ask.reach.covers(row.lane.owner)][:limit])))
 
 
 @door(bp, "http_run")
@@ -33,6 +36,7 @@ async def run(ask: Ask) -> Answer:
     row = await plan.look_up(ask.house, ask.params["run"])
     if row is None:
         raise NotThere("no run of this id")
+    ask.need(row.lane.owner)
     return Answer(shapes.run(row))
 
 
@@ -40,10 +44,9 @@ async def run(ask: Ask) -> Answer:
 async def owners(ask: Ask) -> Answer:
     if name := ask.query.get("name"):
         found = await ask.house.catalog.find_owner(ask.house.tenant, name)
-        return Answer(shapes.page([shapes.owner(found)] if found else [], None))
-    rows, next_ = await ask.house.catalog.owners(
-        ask.house.tenant, after=read_cursor(ask.query.get("after", "")), limit=bodies.limit_of(ask.query)
-    )
+        return Answer(shapes.page([shapes.owner(found)] if found and ask.reach.covers(found.owner) else [], None))
+    after, limit = read_cursor(ask.query.get("after", "")), bodies.limit_of(ask.query)
+    rows, next_ = await browse.owners(ask.house, ask.reach, after=after, limit=limit)
     return Answer(shapes.page(map(shapes.owner, rows), next_))
 
 

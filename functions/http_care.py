@@ -39,7 +39,7 @@ async def policy(ask: Ask) -> Answer:
 
 @door(bp, "http_holds")
 async def all_holds(ask: Ask) -> Answer:
-    rows = await ask.house.catalog.holds(ask.house.tenant)
+    rows = [row for row in await ask.house.catalog.holds(ask.house.tenant) if ask.reach.covers(row.owner)]
     return Answer({"value": [care_shapes.hold(row) for row in rows]})
 
 

@@ -22,6 +22,7 @@ bp = blueprint()
 async def start_export(ask: Ask) -> Answer:
     house, now = ask.house, ask.house.clock.now()
     order = bodies.read_export(ask.body, house.tenant, house.kinds, now)
+    ask.need(order.selection.owner)
     row = await export.order(
         house,
         order.selection,
@@ -36,8 +37,10 @@ async def start_export(ask: Ask) -> Answer:
 
 @door(bp, "http_exports")
 async def all_exports(ask: Ask) -> Answer:
-    rows = await ask.house.catalog.exports(ask.house.tenant, bodies.limit_of(ask.query))
-    return Answer(shapes.whole(map(exports.export, rows)))
+    limit = bodies.limit_of(ask.query)
+    rows = await ask.house.catalog.exports(ask.house.tenant, limit if ask.reach.everyone else bodies.MOST)
+    seen = [row for row in rows if ask.reach.covers(row.selection.owner)][:limit]
+    return Answer(shapes.whole(map(exports.export, seen)))
 
 
 @door(bp, "http_export")
@@ -73,6 +76,7 @@ async def _row(ask: Ask) -> ExportRow:
     row = await ask.house.catalog.export(ask.house.tenant, ask.params["export"])
     if row is None:
         raise NotThere("no export of this id")
+    ask.need(row.selection.owner)
     return row
 
 

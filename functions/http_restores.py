@@ -8,7 +8,7 @@ from functions.answering import Answer, Ask, door
 from functions.platform import blueprint
 from shared.api import bodies, shapes
 from shared.api.keys import read_cursor
-from shared.api.problems import NotThere
+from shared.api.problems import Conflict, Forbidden, NotThere
 from shared.api.tokens import CROSS_OWNER, require
 from shared.catalog.nouns import RestoreRow
 from shared.flows import restore
@@ -20,6 +20,9 @@ bp = blueprint()
 async def start_restore(ask: Ask) -> Answer:
     house, now = ask.house, ask.house.clock.now()
     order = bodies.read_restore(ask.body, house.tenant, house.kinds, now, house.target_tenant)
+    ask.need(order.selection.owner, order.place.owner)
+    if order.place.people.known and not ask.reach.everyone:
+        raise Forbidden("place.people: whom others are taken for is said by somebody who reaches everyone")
     if order.crosses:
         require(ask.caller, CROSS_OWNER)
     row = await restore.order(
@@ -36,8 +39,9 @@ async def start_restore(ask: Ask) -> Answer:
 
 @door(bp, "http_restores")
 async def restores(ask: Ask) -> Answer:
-    rows = await ask.house.catalog.restores(ask.house.tenant, bodies.limit_of(ask.query))
-    return Answer(shapes.whole(map(shapes.restore, rows)))
+    limit = bodies.limit_of(ask.query)
+    rows = await ask.house.catalog.restores(ask.house.tenant, limit if ask.reach.everyone else bodies.MOST)
+    return Answer(shapes.whole(map(shapes.restore, [row for row in rows if _seen(ask, row)][:limit])))
 
 
 @door(bp, "http_restore")
@@ -55,10 +59,28 @@ async def outcomes(ask: Ask) -> Answer:
 
 @door(bp, "http_cancel_restore")
 async def cancel_restore(ask: Ask) -> Answer:
-    row = await restore.cancel(ask.house, ask.params["restore"])
+    row = await restore.cancel(ask.house, (await _row(ask)).restore)
     if row is None:
         raise NotThere("no restore of this id")
     return _accepted(row)
+
+
+@door(bp, "http_approve_restore")
+async def approve_restore(ask: Ask) -> Answer:
+    row = await _row(ask)
+    if ask.caller.own_only:
+        raise Forbidden("a restore is approved by somebody who holds the role, not by whom it is for")
+    if row.ordered_by == ask.caller.id:
+        raise Forbidden("your own order is approved by somebody else")
+    if bodies.crosses(row.selection.owner, row.place):
+        require(ask.caller, CROSS_OWNER)
+    if row.state != "waiting":
+        raise Conflict(f"this restore is {row.state}; it does not wait for approval")
+    return _accepted(await restore.approve(ask.house, row.restore, by=ask.caller.id))
+
+
+def _seen(ask: Ask, row: RestoreRow) -> bool:
+    return ask.reach.covers(row.selection.owner) and ask.reach.covers(row.place.owner)
 
 
 def _accepted(row: RestoreRow) -> Answer:
@@ -69,4 +91,5 @@ async def _row(ask: Ask) -> RestoreRow:
     row = await ask.house.catalog.restore(ask.house.tenant, ask.params["restore"])
     if row is None:
         raise NotThere("no restore of this id")
+    ask.need(row.selection.owner, row.place.owner)
     return row

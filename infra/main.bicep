@@ -66,6 +66,14 @@ param retentionOwners string = ''
 @minValue(1)
 @maxValue(36500)
 param retentionMinDays int = 30
+@description('Whom a role or group of a caller reaches: VALUE=GROUP; VALUE=GROUP; empty: everyone.')
+param departments string = ''
+@description('Whether a signed-in person without a role may see and restore what is their own.')
+@allowed(['on', 'off'])
+param selfService string = 'off'
+@description('Whether a restore waits for a second person.')
+@allowed(['on', 'off'])
+param fourEyes string = 'off'
 @description('Any other setting of docs/operations.md by its name, as text.')
 param moreSettings object = {}
 
@@ -428,6 +436,7 @@ var common = {
   VAULT_COPY_STORAGE: empty(copyLocation) ? '' : copy!.outputs.blobEndpoint
   VAULT_COPY_CONTAINER: containerName
   CARE_SCHEDULE: careSchedule
+  RESTORE_FOUR_EYES: fourEyes
   RETENTION: retention
   RETENTION_KINDS: retentionKinds
   RETENTION_OWNERS: retentionOwners
@@ -448,6 +457,8 @@ var backupSettings = {
   M365_BACKUP_FEDERATED: empty(backupSecretName) ? identities.outputs.backupClientId : ''
   M365_BACKUP_CLIENT_SECRET: empty(backupSecretName) ? '' : '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${backupSecretName})'
   API_AUTH: 'entra'
+  API_DEPARTMENTS: departments
+  API_SELF_SERVICE: selfService
   API_AUDIENCE: empty(apiClientId) ? '' : 'api://${apiClientId},${apiClientId}'
 }
 

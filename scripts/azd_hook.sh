@@ -9,6 +9,8 @@ PYTHON="${PYTHON:-python3}" sh sandbox/venv.sh .venv
 tenant="${HOLDFAST_TENANT_ID:-${AZURE_TENANT_ID:-$(az account show --query tenantId -o tsv)}}"
 set -- "$1" --env "$AZURE_ENV_NAME" --tenant "$tenant" --kinds "${HOLDFAST_KINDS:-}" --azd
 [ "${HOLDFAST_EXCHANGE_RBAC:-no}" = yes ] && set -- "$@" --exchange-rbac
+[ -n "${HOLDFAST_DEPARTMENT_ROLES:-}" ] && set -- "$@" --departments "$HOLDFAST_DEPARTMENT_ROLES"
+[ "${HOLDFAST_SELF_SERVICE:-off}" = on ] && set -- "$@" --self-service
 [ "${HOLDFAST_YES:-no}" = yes ] && set -- "$@" --yes
 phase="$1"
 shift

@@ -91,6 +91,8 @@ class Directory:
                 await self._soon(patch(app, {"identifierUris": [f"api://{found.client_id}"]}))
             case "close":
                 await self._soon(patch(principal, {"appRoleAssignmentRequired": True}))
+            case "open":
+                await self._soon(patch(principal, {"appRoleAssignmentRequired": False}))
             case "grant":
                 await self._grant(found, change.subject)
             case "revoke":

@@ -96,6 +96,7 @@ async def run(args: argparse.Namespace, directory: Directory, clock: Clock, say:
     wants = wanted(
         args.env, kinds=args.kinds, parts=args.only, identities=_identities(args),
         issuer=f"{args.login_url}/{args.tenant}/v2.0", audience=args.audience, exchange=args.exchange_rbac,
+        departments=args.departments, everybody=args.self_service,
     )  # fmt: skip
     work = Work(directory, say, clock.now())
     changes, cautions = await work.look(wants)
@@ -126,8 +127,9 @@ async def _extras(
     """Proofs other than federation, and people's roles: only when asked for."""
     for text in args.assign:
         who, _, role = text.partition("=")
-        if role not in API_ROLES or "api" not in made:
-            raise Misconfigured(f"--assign {text}: give OBJECT_ID=ROLE, the role one of {', '.join(API_ROLES)}")
+        known = [*API_ROLES, *(f"Holdfast.Department.{name}" for name in args.departments)]
+        if role not in known or "api" not in made:
+            raise Misconfigured(f"--assign {text}: give OBJECT_ID=ROLE, the role one of {', '.join(known)}")
         new = await directory.assign(made["api"], who, role_id(role))
         say(f"{who}: {'now has' if new else 'has'} {role}")
     for text in args.certificate:
@@ -194,6 +196,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--backup-identity", default="", help="principal id of the backup app's managed identity")
     p.add_argument("--restore-identity", default="", help="principal id of the restore app's managed identity")
     p.add_argument("--exchange-rbac", action="store_true", help="Exchange grants the mailbox roles, for some mailboxes")
+    p.add_argument("--departments", type=_words, default=[], help="names, comma separated: each gets a role of the API")
+    p.add_argument("--self-service", action="store_true", help="everybody of the tenant gets a token of the API")
     p.add_argument("--assign", action="append", default=[], metavar="ID=ROLE", help="give somebody a role of the API")
     p.add_argument("--secret", action="append", default=[], metavar="APP", help="a client secret, into Key Vault")
     p.add_argument("--secret-days", type=int, default=180)

@@ -43,6 +43,8 @@ class Wanted:
     name: str
     roles: tuple[str, ...] = ()  # of Graph
     federation: Federation | None = None
+    departments: tuple[str, ...] = ()  # of the API: each gets an app role
+    everybody: bool = False  # of the API: whoever is in the tenant gets a token, and sees what is their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Found:
 
 
 Deed = Literal[
-    "create", "declare", "principal", "close", "grant", "revoke", "federate", "refederate", "unfederate", "expose"
+    "create", "declare", "principal", "close", "open", "grant", "revoke", "federate", "refederate", "unfederate",
+    "expose",
 ]
 
 
@@ -89,16 +92,21 @@ def wanted(
     issuer: str = "",
     audience: str = "",
     exchange: bool = False,
+    departments: Iterable[str] = (),
+    everybody: bool = False,
 ) -> list[Wanted]:
     """The registrations of an installation. `identities`: principal id of the managed identity behind each app.
-    `exchange`: mailbox roles are left out, as Exchange grants them for some mailboxes only."""
-    names, ids = list(kinds), identities or {}
-    roles = {"backup": permissions.reads(names), "restore": permissions.writes(names), "api": ()}
+    `exchange`: mailbox roles are left out, as Exchange grants them for some mailboxes only. `departments`: names that
+    get an app role of the API. `everybody`: self-service."""
+    names, ids, named = list(kinds), identities or {}, tuple(departments)
+    reads, writes = permissions.reads(names, departments=bool(named)), permissions.writes(names)
+    roles: dict[Part, tuple[str, ...]] = {"backup": reads, "restore": writes, "api": ()}
     made = []
     for part in parts:
         needed = tuple(r for r in roles[part] if not (exchange and permissions.scoped_by_exchange(r)))
         proof = Federation(f"holdfast-{part}", issuer, ids[part], audience) if ids.get(part) else None
-        made.append(Wanted(part, f"holdfast:{env}:{part}", f"Holdfast {env} ({TITLES[part]})", needed, proof))
+        title = f"Holdfast {env} ({TITLES[part]})"
+        made.append(Wanted(part, f"holdfast:{env}:{part}", title, needed, proof, named, everybody))
     return made
 
 
@@ -114,15 +122,17 @@ def differences(there: Found | None, want: Wanted) -> list[Change]:
     if not there.principal_id:
         changes.append(Change("principal", "make its service principal in this tenant"))
     if want.part == "api":
-        changes += _api(there)
+        changes += _api(there, want)
     return changes + _grants(there, want) + _proof(there, want)
 
 
-def _api(there: Found) -> list[Change]:
+def _api(there: Found, want: Wanted) -> list[Change]:
     changes = []
     if there.client_id == "" or f"api://{there.client_id}" not in there.body.get("identifierUris", []):
         changes.append(Change("expose", "give it the identifier api://<its client id>"))
-    if not there.assignment_required:
+    if want.everybody and there.assignment_required:
+        changes.append(Change("open", "let in everybody of the tenant: without a role they see only what is their own"))
+    if not want.everybody and not there.assignment_required:
         changes.append(Change("close", "let in only people and apps that have been assigned a role"))
     return changes
 
@@ -174,12 +184,14 @@ def declaration(want: Wanted) -> Json:
     scope = str(uuid.uuid5(NAMESPACE, "Holdfast.Use"))
     return body | {
         "requiredResourceAccess": [],
+        # groups in tokens: those assigned to the API, so that there are never too many (Entra docs: group claims)
+        **({"groupMembershipClaims": "ApplicationGroup"} if want.departments else {}),
         "appRoles": [
             {
                 "id": role_id(role), "value": role, "displayName": role, "description": meaning, "isEnabled": True,
                 "allowedMemberTypes": ["User", "Application"],
             }
-            for role, meaning in API_ROLES.items()
+            for role, meaning in api_roles(want).items()
         ],
         "api": {
             "requestedAccessTokenVersion": 2,
@@ -194,6 +206,12 @@ def declaration(want: Wanted) -> Json:
             "preAuthorizedApplications": [{"appId": AZURE_CLI, "delegatedPermissionIds": [scope]}],
         },
     }  # fmt: skip
+
+
+def api_roles(want: Wanted) -> dict[str, str]:
+    """The API's own roles and one for each department, with their meanings."""
+    named = {f"Holdfast.Department.{name}": f"Reach the department {name}" for name in want.departments}
+    return API_ROLES | named
 
 
 def role_id(role: str) -> str:

@@ -265,6 +265,26 @@ KNOBS: tuple[Knob, ...] = (
         "Must be set unless API_AUTH is `off`.", to.names, sample="api://holdfast",
     ),
     Knob(
+        "API_DEPARTMENTS", _API,
+        "Limits who may see and restore whom: `VALUE=GROUP; VALUE=GROUP`. VALUE is an app role or the id of a group "
+        "that the caller's token names, GROUP the id of the group whose members (nested ones too) that reaches, or `*` "
+        "for everyone. Once set, callers reach nobody else; `Holdfast.Admin` reaches everyone.", to.departments,
+    ),
+    Knob(
+        "API_SELF_SERVICE", _API,
+        "`on`: a signed-in person who holds none of our roles may see and restore what is their own.",
+        to.one_of("on", "off"), "off",
+    ),
+    Knob(
+        "API_RATE_PER_MIN", _API, "Calls that one caller may make in a minute, of each instance; 0: no limit.",
+        to.whole(0, 1_000_000), "600",
+    ),
+    Knob(
+        "RESTORE_FOUR_EYES", _API,
+        "`on`: a restore waits until a second person with `Holdfast.Restore` approves it (previews do not).",
+        to.one_of("on", "off"), "off",
+    ),
+    Knob(
         "API_ISSUERS", _API, "Issuers to accept, comma separated; not set: the tenant's, in their v1 and v2 form.",
         to.names,
     ),

@@ -16,12 +16,14 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 SCOPED_BY_EXCHANGE = ("Mail.", "Contacts.", "Calendars.", "MailboxSettings.")
 
 
-def reads(kinds: Iterable[str] = ()) -> tuple[str, ...]:
-    """What the backup app needs for these kinds (none named: all): its own kinds' read roles and the list of owners."""
+def reads(kinds: Iterable[str] = (), *, departments: bool = False) -> tuple[str, ...]:
+    """What the backup app needs for these kinds (none named: all): its own kinds' read roles and the list of owners;
+    with `departments` also who is in a group."""
     named = _named(kinds)
     needed = {role for kind in named for role in kind.read_permissions}
     listed = {owners.READ_PERMISSIONS[owner_type] for kind in named for owner_type in kind.owner_types}
-    return tuple(sorted(needed | listed))
+    members = {owners.READ_MEMBERS} if departments else set()
+    return tuple(sorted(needed | listed | members))
 
 
 def writes(kinds: Iterable[str] = ()) -> tuple[str, ...]:

@@ -199,6 +199,15 @@ def owners(value: str) -> tuple[tuple[str, str], ...]:
     return tuple((type_, id_) for type_, _, id_ in said)
 
 
+def departments(value: str) -> tuple[tuple[str, str], ...]:
+    """`VALUE=GROUP; VALUE=*`."""
+    pairs = [part.partition("=") for part in value.split(";") if part.strip()]
+    known = [name.strip() and (to.strip() == "*" or _GUID.fullmatch(to.strip())) for name, _, to in pairs]
+    if not known or not all(known):
+        raise ValueError("VALUE=GROUP; VALUE=GROUP, each GROUP the id of a group or *")
+    return tuple((name.strip(), to.strip().lower()) for name, _, to in pairs)
+
+
 def federated(value: str) -> str:
     if value == "system" or (value.startswith("file:") and len(value) > len("file:")):
         return value

@@ -142,6 +142,10 @@ class Api:
     audiences: tuple[str, ...]
     issuers: tuple[str, ...]
     jwks_url: str
+    per_minute: int = 0
+    departments: tuple[tuple[str, str], ...] = ()
+    self_service: bool = False
+    four_eyes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +379,10 @@ def _api(environ: Mapping[str, str], values: Mapping[str, Any], problems: list[s
         audiences=values["API_AUDIENCE"] or (),
         issuers=values["API_ISSUERS"] or (f"{login}/{tenant}/v2.0", f"{_v1_issuer(login)}/{tenant}/"),
         jwks_url=values["API_JWKS_URL"] or f"{login}/{tenant}/discovery/v2.0/keys",
+        per_minute=values["API_RATE_PER_MIN"],
+        departments=values["API_DEPARTMENTS"] or (),
+        self_service=values["API_SELF_SERVICE"] == "on",
+        four_eyes=values["RESTORE_FOUR_EYES"] == "on",
     )
 
 

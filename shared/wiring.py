@@ -17,6 +17,7 @@ from shared.catalog.catalog import Catalog
 from shared.errors import Misconfigured
 from shared.flows.house import House, Identity, Limits, Policy, Scratch
 from shared.flows.people import read_map
+from shared.flows.reach import Departments
 from shared.flows.retention import Retention, read_rule
 from shared.kinds import KINDS
 from shared.kinds.events import Events
@@ -152,6 +153,9 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             retention=_retention(settings),
             scratch=_scratch(settings),
             people=_people(settings.policy),
+            departments=Departments(settings.api.departments),
+            self_service=settings.api.self_service,
+            four_eyes=settings.api.four_eyes,
         )
         exits.push_async_exit(opened.pop_all())
     return made
@@ -164,7 +168,8 @@ def make_gate(settings: Settings, clock: Clock) -> Gate:
         return await fetch(settings.api.jwks_url, settings.cloud.ca_file)
 
     rules = Rules(settings.tenant_id, settings.api.audiences, settings.api.issuers)
-    return Gate(rules, Keyring(keys, clock), clock, open_=settings.api.auth == "off")
+    api = settings.api
+    return Gate(rules, Keyring(keys, clock), clock, open_=api.auth == "off", per_minute=api.per_minute)
 
 
 def _kinds(settings: Settings) -> Mapping[str, Kind]:

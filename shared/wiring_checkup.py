@@ -72,6 +72,7 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
     cloud, stores, policy = settings.cloud, settings.stores, settings.policy
     names = policy.kinds or tuple(KINDS)
     needed = frozenset(permissions.writes(names))
+    reads = permissions.reads(names, departments=bool(settings.api.departments))
     vault = stores.vault
     return Setup(
         role=settings.role,
@@ -93,7 +94,7 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
         forgets=bool(settings.retention.everyone or settings.retention.kinds or settings.retention.owners),
         owner_types=policy.owner_types,
         kinds={name: frozenset(KINDS[name].owner_types) for name in names},
-        needed={"backup": frozenset(permissions.reads(names)), "restore": needed, "target": needed},
+        needed={"backup": frozenset(reads), "restore": needed, "target": needed},
         by_exchange=frozenset(role for role in permissions.ROLE_IDS if permissions.scoped_by_exchange(role)),
     )
 

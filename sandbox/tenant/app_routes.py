@@ -28,13 +28,14 @@ from sandbox.tenant import (
     todo_children,
     todo_files,
     transfer,
+    transitive_members,
 )
 from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
     directory, groups, group_delta, group_members, group_settings, group_writes, sites, mail_folders, messages,
     attachments, contacts, photos, drives, calendars, events, event_delta, event_attachments, mailbox_settings,
-    inbox_rules, categories, profiles, todo, todo_children, todo_files, transfer,
+    inbox_rules, categories, profiles, todo, todo_children, todo_files, transfer, transitive_members,
 )  # fmt: skip
 
 

@@ -37,13 +37,14 @@ class RestoreOrder:
 
     @property
     def crosses(self) -> bool:
-        """Whether anything goes to somebody else than it came from, or somebody else gets access to it."""
-        same_owner = (self.place.owner.type, self.place.owner.id) == (
-            self.selection.owner.type,
-            self.selection.owner.id,
-        )
-        elsewhere = self.place.tenant not in ("", self.selection.owner.tenant)
-        return not same_owner or elsewhere or bool(self.place.people.known)
+        return crosses(self.selection.owner, self.place)
+
+
+def crosses(owner: Owner, place: Place) -> bool:
+    """Whether anything goes to somebody else than it came from, or somebody else gets access to it."""
+    same_owner = (place.owner.type, place.owner.id) == (owner.type, owner.id)
+    elsewhere = place.tenant not in ("", owner.tenant)
+    return not same_owner or elsewhere or bool(place.people.known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from shared.api.keyring import Keyring
+from shared.api.meter import Meter
 from shared.api.problems import Forbidden
 from shared.api.tokens import ROLES, Caller, Rules, bearer, key_id, validate
 from shared.ports import Clock
@@ -19,18 +20,24 @@ _PASSED_ON = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-original-ho
 class Gate:
     """`open_`: everyone on this machine is let in (development only; settings refuse it in the cloud)."""
 
-    def __init__(self, rules: Rules, keyring: Keyring, clock: Clock, *, open_: bool = False) -> None:
+    def __init__(
+        self, rules: Rules, keyring: Keyring, clock: Clock, *, open_: bool = False, per_minute: int = 0
+    ) -> None:
+        self._meter = Meter(per_minute)
         self._rules, self._keyring, self._clock, self._open = rules, keyring, clock, open_
         if open_:
             log.warning("API_AUTH=off: EVERY caller on this machine may read and restore everything. Never in Azure.")
 
     async def admit(self, headers: Mapping[str, str], url: str) -> Caller:
-        """Raises Unauthenticated, or Unreachable while nobody can tell (no signing keys)."""
+        """Raises Unauthenticated, TooMany, or Unreachable while nobody can tell (no signing keys)."""
         if self._open:
             return _local_caller(headers, url)
         token = bearer(headers)
         key = await self._keyring.find(key_id(token))
-        return validate(token, key, self._rules, self._clock.now())
+        now = self._clock.now()
+        caller = validate(token, key, self._rules, now)
+        self._meter.count(caller.id, now)
+        return caller
 
 
 def _local_caller(headers: Mapping[str, str], url: str) -> Caller:

@@ -140,7 +140,7 @@ def _bad(route: Route) -> dict[str, Json]:
     if not route.body and not route.params:
         answers.pop("409")
     if route.roles:
-        answers |= {"401": "Unauthenticated", "403": "Forbidden"}
+        answers |= {"401": "Unauthenticated", "403": "Forbidden", "429": "TooMany"}
     if route.body:
         answers |= {"413": "TooLarge", "415": "WrongMedia"}
     good: dict[str, Json] = {}

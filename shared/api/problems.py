@@ -71,6 +71,12 @@ class WrongMedia(Rejected):
     status, slug, title = 415, "unsupported-media-type", "The body must be JSON"
 
 
+class TooMany(Rejected):
+    """This caller asks more often than the API lets one caller."""
+
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+
+
 class NotSetUp(Rejected):
     """The app's settings don't let it work; the text is for anyone, the log has the list."""
 
@@ -82,7 +88,7 @@ class RangeWrong(Rejected):
 
 
 REJECTIONS: tuple[type[Rejected], ...] = (
-    BadRequest, Unauthenticated, Forbidden, NotThere, Conflict, TooLarge, WrongMedia, RangeWrong, NotSetUp,
+    BadRequest, Unauthenticated, Forbidden, NotThere, Conflict, TooLarge, WrongMedia, RangeWrong, TooMany, NotSetUp,
 )  # fmt: skip
 
 

@@ -9,6 +9,9 @@ from typing import Literal
 from shared.api.tokens import ADMIN, CROSS_OWNER, EXPORT, READ, RESTORE, ROLES
 
 Method = Literal["GET", "POST", "DELETE"]
+# owner: the one in the path, if the caller reaches it. own: the act shows and starts only what the caller reaches.
+# tenant: only callers who reach everyone. nobody: it is about nobody's data.
+Reach = Literal["owner", "own", "tenant", "nobody"]
 PREFIX = "/api"  # routePrefix in host.json
 
 _OWNER = "owners/{owner}"
@@ -30,6 +33,12 @@ class Route:
     answer: str = ""  # schema of the good answer; "bytes" for content; or its media type
     status: int = 200
     audited: bool = True
+    reach: Reach | None = None
+
+    @property
+    def bound(self) -> Reach:
+        """Whom a caller of limited reach gets to see here. What says nothing is closed to them."""
+        return self.reach or ("owner" if "owner" in self.params else "tenant")
 
     @property
     def template(self) -> str:
@@ -45,10 +54,11 @@ _PAGED = ("after", "limit")
 ROUTES: tuple[Route, ...] = (
     Route("http_start_backup", "POST", "backups", "Back up now, whatever the schedule says", (ADMIN,),
           body="BackupOrder", answer="BackupStarted", status=202),
-    Route("http_runs", "GET", "runs", "Backup runs, newest first", query=("owner", "limit"), answer="Runs"),
-    Route("http_run", "GET", "runs/{run}", "One run with its account", answer="Run"),
+    Route("http_runs", "GET", "runs", "Backup runs, newest first", query=("owner", "limit"), answer="Runs",
+          reach="own"),
+    Route("http_run", "GET", "runs/{run}", "One run with its account", answer="Run", reach="own"),
     Route("http_owners", "GET", "owners", "Owners whose data is kept, or the one of a name",
-          query=("name", *_PAGED), answer="Owners"),
+          query=("name", *_PAGED), answer="Owners", reach="own"),
     Route("http_feeds", "GET", f"{_OWNER}/feeds", "Where the backup of one owner stands", query=("kind",),
           answer="Feeds"),
     Route("http_items", "GET", f"{_OWNER}/items", "Items of one owner and kind as of a moment",
@@ -58,15 +68,17 @@ ROUTES: tuple[Route, ...] = (
     Route("http_part", "GET", f"{_ITEM}/{{version}}/parts/{{part}}", "The bytes of one part of a version",
           answer="bytes"),
     Route("http_start_restore", "POST", "restores", "Restore, or preview a restore", (RESTORE,),
-          body="RestoreOrder", answer="Restore", status=202),
+          body="RestoreOrder", answer="Restore", status=202, reach="own"),
     Route("http_restores", "GET", "restores", "Restores, newest first", (READ, RESTORE), query=("limit",),
-          answer="Restores"),
+          answer="Restores", reach="own"),
     Route("http_restore", "GET", "restores/{restore}", "How far a restore is", (READ, RESTORE), answer="Restore",
-          audited=False),
+          audited=False, reach="own"),
     Route("http_restore_items", "GET", "restores/{restore}/items", "What became of each item of a restore",
-          (READ, RESTORE), query=_PAGED, answer="Outcomes"),
+          (READ, RESTORE), query=_PAGED, answer="Outcomes", reach="own"),
     Route("http_cancel_restore", "POST", "restores/{restore}/cancel", "Stop a restore after the items in work",
-          (RESTORE,), answer="Restore", status=202),
+          (RESTORE,), answer="Restore", status=202, reach="own"),
+    Route("http_approve_restore", "POST", "restores/{restore}/approve",
+          "Let a restore go on that somebody else ordered", (RESTORE,), answer="Restore", status=202, reach="own"),
     Route("http_vault_health", "GET", "health/vault", "What the last verification found, and what is damaged",
           query=("limit",), answer="VaultHealth"),
     Route("http_start_verification", "POST", "verifications", "Verify the vault now", (ADMIN,),
@@ -74,7 +86,7 @@ ROUTES: tuple[Route, ...] = (
     Route("http_care", "GET", "care/{care}", "How far a verification or an order to forget is", answer="Care",
           audited=False),
     Route("http_policy", "GET", "policy", "How long versions are kept", answer="RetentionPolicy"),
-    Route("http_holds", "GET", "holds", "Whose versions nobody may forget", answer="Holds"),
+    Route("http_holds", "GET", "holds", "Whose versions nobody may forget", answer="Holds", reach="own"),
     Route("http_hold", "POST", "holds", "Hold all versions of an owner", (ADMIN,), body="HoldOrder", answer="Hold"),
     Route("http_lift_hold", "DELETE", "holds/{owner}", "Lift the hold of an owner", (ADMIN,), answer="Hold"),
     Route("http_forget", "POST", "forget", "Forget what no rule needs, or a person (a dry run by default)", (ADMIN,),
@@ -82,17 +94,18 @@ ROUTES: tuple[Route, ...] = (
     Route("http_certificate", "GET", "certificates/{care}", "What was removed of a person, and what a hold kept",
           answer="Certificate"),
     Route("http_start_export", "POST", "exports", "Write what is kept into ZIPs", (EXPORT,), body="ExportOrder",
-          answer="Export", status=202),
+          answer="Export", status=202, reach="own"),
     Route("http_exports", "GET", "exports", "Exports, newest first", (READ, EXPORT), query=("limit",),
-          answer="Exports"),
+          answer="Exports", reach="own"),
     Route("http_export", "GET", "exports/{export}", "How far an export is", (READ, EXPORT), answer="Export",
-          audited=False),
+          audited=False, reach="own"),
     Route("http_export_volumes", "GET", "exports/{export}/volumes", "The ZIPs of an export", (READ, EXPORT),
-          query=_PAGED, answer="Volumes"),
+          query=_PAGED, answer="Volumes", reach="own"),
     Route("http_export_volume", "GET", "exports/{export}/volumes/{volume}", "The bytes of one ZIP of an export",
-          (EXPORT,), answer="bytes"),
+          (EXPORT,), answer="bytes", reach="own"),
     Route("http_export_link", "GET", "exports/{export}/volumes/{volume}/link",
-          "A URL that reads this ZIP for an hour, where the account can sign one", (EXPORT,), answer="Link"),
+          "A URL that reads this ZIP for an hour, where the account can sign one", (EXPORT,), answer="Link",
+          reach="own"),
     Route("http_start_drill", "POST", "drills", "Give some of what is kept back into the scratch place, and compare",
           (ADMIN,), answer="Care", status=202),
     Route("http_drills", "GET", "drills", "Restore drills, newest first", query=("limit",), answer="Drills"),
@@ -105,8 +118,10 @@ ROUTES: tuple[Route, ...] = (
     Route("http_lost", "GET", "lost", "Tickets that were given up", answer="LostTickets"),
     Route("http_doctor", "GET", "doctor", "What is wrong with the set-up, and what to do about it", (ADMIN,),
           answer="Doctor"),
-    Route("http_health", "GET", "health", "Whether the app answers", (), answer="Health", audited=False),
-    Route("http_openapi", "GET", "openapi.json", "This description", ROLES, answer="Document", audited=False),
+    Route("http_health", "GET", "health", "Whether the app answers", (), answer="Health", audited=False,
+          reach="nobody"),
+    Route("http_openapi", "GET", "openapi.json", "This description", ROLES, answer="Document", audited=False,
+          reach="nobody"),
 )  # fmt: skip
 
 BY_NAME = {route.name: route for route in ROUTES}

@@ -204,6 +204,7 @@ SCHEMAS: dict[str, Json] = {
             "place": thing({"owner": ref("OwnerName"), "folder": text(), "tenant": text(), "notify": flag()}),
             "ordered_by": text("Object id of the caller."),
             "ordered_at": moment(),
+            "approved_by": text("Object id of the second person, where one is asked for."),
             "started_at": maybe(moment()),
             "ended_at": maybe(moment()),
             "cancelling": flag("It was told to stop and has not yet."),

@@ -122,6 +122,7 @@ def restore(row: RestoreRow) -> Json:
         },
         "ordered_by": row.ordered_by,
         "ordered_at": time(row.ordered_at),
+        "approved_by": row.approved_by,
         "started_at": time(row.started_at),
         "ended_at": time(row.ended_at),
         "cancelling": row.cancel and row.ended_at is None,

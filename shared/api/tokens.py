@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ RESTORE = "Holdfast.Restore"
 CROSS_OWNER = "Holdfast.Restore.CrossOwner"
 EXPORT = "Holdfast.Export"
 ADMIN = "Holdfast.Admin"
+USE = "Holdfast.Use"  # the delegated scope that people's tokens carry
 ROLES = (READ, RESTORE, CROSS_OWNER, EXPORT, ADMIN)
 
 LEEWAY_S = 120  # clocks of different machines
@@ -38,6 +39,10 @@ class Caller:
 
     id: str
     roles: frozenset[str]
+    marks: frozenset[str] = field(default=frozenset(), compare=False)  # all roles and groups that the token names
+    many_groups: bool = field(default=False, compare=False)  # it names none, as there are too many
+    person: bool = field(default=False, compare=False)  # a signed-in user, and not an app
+    own_only: bool = field(default=False, compare=False)  # let in for their own data, without any role
 
     def may(self, *any_of: str) -> bool:
         return bool(self.roles & set(any_of))
@@ -133,7 +138,22 @@ def _caller(claims: Mapping[str, Any], rules: Rules) -> Caller:
     roles = claims.get("roles", [])
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise _bad("its roles are malformed")
-    return Caller(who, implied(roles))
+    groups = claims.get("groups", [])
+    named = [group for group in groups if isinstance(group, str)] if isinstance(groups, list) else []
+    return Caller(
+        who,
+        implied(roles),
+        marks=frozenset([*roles, *named]),
+        many_groups=bool(claims.get("hasgroups")) or "groups" in (claims.get("_claim_names") or {}),
+        person=USE in str(claims.get("scp", "")).split(),
+    )
+
+
+def as_owner(caller: Caller) -> Caller:
+    """Self-service: a signed-in person who holds no role of ours may see and restore what is their own."""
+    if not caller.person or caller.roles:
+        return caller
+    return Caller(caller.id, frozenset({READ, RESTORE}), person=True, own_only=True)
 
 
 def implied(roles: Sequence[str]) -> frozenset[str]:

@@ -242,6 +242,7 @@ def restore_row(restore: RestoreRow) -> Columns:
                 "preview": restore.preview,
                 "state": restore.state,
                 "ordered_by": label(restore.ordered_by),
+                "approved_by": label(restore.approved_by),
                 "started_at": restore.started_at,
                 "ended_at": restore.ended_at,
                 "touched_at": restore.touched_at,
@@ -278,6 +279,7 @@ def read_restore(row: Row) -> RestoreRow:
         get_json(row, "estimate", {}),
         tuple(get_json(row, "problems", [])),
         moment(row, "touched_at"),
+        text(row, "approved_by"),
         str(row.get("etag", "")),
     )
 

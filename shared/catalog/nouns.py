@@ -110,7 +110,7 @@ class LostTicket:
     at: datetime
 
 
-RestoreState = Literal["queued", "running", "done", "partial", "failed", "cancelled"]
+RestoreState = Literal["waiting", "queued", "running", "done", "partial", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class RestoreRow:
     """An order to give back (or only to preview it), and how far it is.
 
     `progress` is the walk's own resume point (opaque JSON); `counts` by outcome; `losses` by their wording; `estimate`
-    (previews): items, bytes, conflicts, seconds.
+    (previews): items, bytes, conflicts, seconds. "waiting": for a second person's approval.
     """
 
     restore: str
@@ -139,6 +139,7 @@ class RestoreRow:
     estimate: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     touched_at: datetime | None = None  # its last sign of life
+    approved_by: str = ""  # the second person, where one is asked for
     etag: str = field(default="", compare=False)
 
 

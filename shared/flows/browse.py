@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.catalog.nouns import OwnerRow
 from shared.errors import DigestMismatch, Misconfigured
 from shared.flows.house import House
+from shared.flows.reach import Reach
 from shared.kinds.kind import Kind
 from shared.model import Feed, Owner, Part, Version
 from shared.vault import address
@@ -18,6 +20,25 @@ class Entry:
 
     version: Version
     opens: str = ""
+
+
+LISTED_AT_ONCE = 1000
+
+
+async def owners(house: House, reach: Reach, *, after: str, limit: int) -> tuple[list[OwnerRow], str | None]:
+    """Owners whose data is kept, as far as the caller reaches, and where to go on (None: that was all)."""
+    if reach.everyone:
+        return await house.catalog.owners(house.tenant, after=after, limit=limit)
+    found: list[OwnerRow] = []
+    behind: str | None = after
+    while behind is not None:
+        rows, behind = await house.catalog.owners(house.tenant, after=behind, limit=LISTED_AT_ONCE)
+        for row in rows:
+            if reach.covers(row.owner):
+                if len(found) == limit:
+                    return found, found[-1].owner.key
+                found.append(row)
+    return found, None
 
 
 async def items(

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from shared.catalog.catalog import Catalog
+from shared.flows.reach import Departments
 from shared.flows.retention import Retention
 from shared.kinds.kind import Kind
 from shared.model import Lane, Owner, OwnerType, People
@@ -85,6 +86,9 @@ class House:
     retention: Retention = field(default_factory=Retention)
     people: People = field(default_factory=People)  # whom restores take for whom, unless their order says otherwise
     scratch: Scratch = field(default_factory=Scratch)
+    departments: Departments = field(default_factory=Departments)
+    self_service: bool = False  # a person without a role may see and restore what is their own
+    four_eyes: bool = False  # a restore waits for a second person
 
     def kinds_for(self, owner_type: OwnerType, lane: str | None = None) -> list[Kind]:
         """The kinds that the policy keeps of owners of this type, in the order of KINDS."""

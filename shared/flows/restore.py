@@ -23,6 +23,7 @@ from shared.work.tickets import RestoreTicket
 
 OVER = ("done", "partial", "failed", "cancelled")
 CANCEL_ATTEMPTS = 20
+LONGEST_WAIT = timedelta(days=7)  # for a second person: then nobody remembers why it was ordered
 OUTCOMES = ("created", "completed", "replaced", "skipped", "failed")
 
 
@@ -39,8 +40,24 @@ async def order(
     if place.tenant and place.tenant != house.target_tenant:
         raise Misconfigured(f"tenant {place.tenant!r} is not configured as a target (M365_TARGET_TENANT_ID)")
     now = house.clock.now()
-    row = RestoreRow(restore, selection, place, mode, preview, "queued", by, now, touched_at=now)
+    waits = house.four_eyes and not preview
+    state: RestoreState = "waiting" if waits else "queued"
+    row = RestoreRow(restore, selection, place, mode, preview, state, by, now, touched_at=now)
     row = await house.catalog.put_restore(row)
+    if not waits:
+        await house.queue.send(tickets.RESTORE, tickets.write(RestoreTicket(house.tenant, restore)))
+    return row
+
+
+async def approve(house: House, restore: str, *, by: str) -> RestoreRow:
+    """Let a restore go on that waits for a second person. Should its ticket be lost behind the row, `wake` sends it."""
+    row = await house.catalog.restore(house.tenant, restore)
+    if row is None or row.state != "waiting" or row.cancel:
+        raise Misconfigured(f"restore {restore} does not wait for approval")
+    if row.ordered_by == by:
+        raise Misconfigured(f"restore {restore}: whoever ordered it can't approve it")
+    now = house.clock.now()
+    row = await house.catalog.put_restore(replace(row, state="queued", approved_by=by, touched_at=now))
     await house.queue.send(tickets.RESTORE, tickets.write(RestoreTicket(house.tenant, restore)))
     return row
 
@@ -49,6 +66,10 @@ async def wake(house: House) -> None:
     """Send the tickets of restores that fell silent: a queue was cleared, or a crash lay between row and message."""
     now = house.clock.now()
     for row in await house.catalog.restores(house.tenant):
+        if row.state == "waiting":
+            if now - row.ordered_at > LONGEST_WAIT:
+                await _end(house, row, "cancelled", "nobody approved it in time; order it again")
+            continue
         silent = row.touched_at is None or now - row.touched_at > timedelta(seconds=house.limits.lane_lease_s)
         if row.state not in OVER and silent:
             await house.catalog.put_restore(replace(row, touched_at=now))
@@ -64,8 +85,10 @@ async def cancel(house: House, restore: str) -> RestoreRow | None:
         row = await house.catalog.restore(house.tenant, restore)
         if row is None or row.cancel or row.state in OVER:
             return row
+        waits = row.state == "waiting"  # nobody is at work who would end it
+        ended = replace(row, cancel=True, state="cancelled", ended_at=house.clock.now())
         try:
-            return await house.catalog.put_restore(replace(row, cancel=True))
+            return await house.catalog.put_restore(ended if waits else replace(row, cancel=True))
         except Contended:
             if attempt == CANCEL_ATTEMPTS - 1:
                 raise
@@ -75,7 +98,10 @@ async def cancel(house: House, restore: str) -> RestoreRow | None:
 async def serve(ticket: RestoreTicket, house: House) -> None:
     """Go on with a restore. Contended when another delivery of the same ticket is ahead: it is read again later."""
     row = await house.catalog.restore(house.tenant, ticket.restore)
-    if row is None or row.state in OVER or row.hop > ticket.hop:
+    if row is None or row.state in OVER or row.state == "waiting" or row.hop > ticket.hop:
+        return
+    if house.four_eyes and not row.preview and row.approved_by in ("", row.ordered_by):
+        await _end(house, row, "failed", "no second person approved it (RESTORE_FOUR_EYES); order it again")
         return
     now = house.clock.now()
     row = await house.catalog.put_restore(

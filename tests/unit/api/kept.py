@@ -148,6 +148,8 @@ def sample_params(route: Route) -> dict[str, str]:
         "drill": "drill-1",
         "volume": "1",
     }
+    if route.name == "http_approve_restore":
+        values["restore"] = "restore-2"
     return {name: values[name] for name in route.params}
 
 
@@ -230,6 +232,8 @@ async def _told(house: House) -> None:
     chosen = Selection(ANN, ("mail",), NOW, folder=INBOX_ID, items=(), changed_since=NOW - timedelta(days=1))
     row = RestoreRow("restore-1", chosen, Place(ANN), "skip", False, "running", "caller-1", NOW)
     await catalog.put_restore(replace(row, counts={"created": 1}, losses={"no dates": 1}, problems=("one",)))
+    waiting = replace(row, restore="restore-2", state="waiting", ordered_by="caller-2")
+    await catalog.put_restore(waiting)
     outcome = Restored("created", "new", ("no dates",), "ok")
     await catalog.put_outcomes([OutcomeRow("restore-1", "k", "mail", LETTER, "Hi", "Inbox", outcome, NOW)])
     exported = ExportRow("export-1", chosen, "mbox", True, "done", "caller-1", NOW, "case 7", volumes=1, seal="0" * 64)

@@ -16,8 +16,8 @@ from shared.ports import Scope
 
 Json = dict[str, Any]
 APPLICATION = {
-    "displayName", "signInAudience", "tags", "requiredResourceAccess", "appRoles", "api", "identifierUris",
-    "keyCredentials",
+    "displayName", "signInAudience", "tags", "groupMembershipClaims", "requiredResourceAccess", "appRoles", "api",
+    "identifierUris", "keyCredentials",
 }  # fmt: skip
 FEDERATION = {"name", "issuer", "subject", "audiences", "description"}
 

@@ -156,6 +156,21 @@ async def test_an_api_that_lets_everybody_in_is_closed_again(desk: Desk) -> None
     assert principal["appRoleAssignmentRequired"] and len(app["appRoles"]) == len(API_ROLES)
 
 
+async def test_departments_get_roles_and_self_service_opens_the_api(desk: Desk) -> None:
+    await desk()
+    more = ("--departments", "Sales,Law", "--self-service")
+    assert await desk(*more, "--assign", f"{PERSON}=Holdfast.Department.Sales") == 0
+    app = desk.app("api")
+    [principal] = [one for one in desk.fake.principals.values() if one["appId"] == app["appId"]]
+    values = {role["value"] for role in app["appRoles"]}
+    assert values == {*API_ROLES, "Holdfast.Department.Sales", "Holdfast.Department.Law"}
+    assert (app["groupMembershipClaims"], principal["appRoleAssignmentRequired"]) == ("ApplicationGroup", False)
+    assert "GroupMember.Read.All" in desk.fake.roles_of(desk.app("backup")["appId"])
+    assert await desk(*more, "--check") == 0
+    await desk()
+    assert principal["appRoleAssignmentRequired"] and len(desk.app("api")["appRoles"]) == len(API_ROLES)
+
+
 def test_the_ids_of_the_apis_roles_never_change() -> None:
     assert role_id("Holdfast.Read") == "ada09802-e491-5483-9c66-d0a3af0f937c"
 
