@@ -192,7 +192,7 @@ var restoreQueues = ['restore', 'drill', 'restore-poison', 'drill-poison']
 var careQueue = 'care'
 var careQueues = ['care', 'care-poison']
 // ... and asks for an item to be taken anew where the vault's copy is damaged.
-var takenAnewQueue = 'item'
+var careOrderQueues = ['item']
 var usesSecrets = !empty(backupSecretName) || !empty(restoreSecretName)
 var restores = !empty(restoreClientId)
 
@@ -336,7 +336,7 @@ module access 'modules/access.bicep' = {
     restoreQueues: restoreQueues
     careQueues: careQueues
     orderQueues: [orderQueue, drillQueue, careQueue]
-    takenAnewQueue: takenAnewQueue
+    careOrderQueues: careOrderQueues
     backupPrincipalId: identities.outputs.backupPrincipalId
     restorePrincipalId: identities.outputs.restorePrincipalId
     retentionPrincipalId: identities.outputs.retentionPrincipalId

@@ -23,8 +23,8 @@ param restoreQueues array
 param careQueues array
 @description('Queues that the backup app, which takes the orders, sends to and does not read.')
 param orderQueues array
-@description('Queue of the backup app that asks for one item; the care app sends to it.')
-param takenAnewQueue string
+@description('Queues of the other apps that the care app sends to and does not read.')
+param careOrderQueues array
 @description('Principal id of the backup identity.')
 param backupPrincipalId string
 @description('Principal id of the restore identity.')
@@ -99,10 +99,10 @@ resource restoreHost 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
 resource careHost 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: careHostName
 }
-resource takenAnew 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' existing = {
+resource careOrders 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' existing = [for queue in careOrderQueues: {
   parent: workQueues
-  name: takenAnewQueue
-}
+  name: queue
+}]
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
@@ -190,11 +190,11 @@ resource backupOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = [fo
   properties: { principalId: backupPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueSender }
 }]
 
-resource retentionOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: takenAnew
-  name: guid(work.id, takenAnewQueue, retentionPrincipalId, queueSender)
+resource retentionOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in careOrderQueues: {
+  scope: careOrders[i]
+  name: guid(work.id, queue, retentionPrincipalId, queueSender)
   properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueSender }
-}
+}]
 
 // --- the hosts: each app its own account, as whoever can write there can replace the app's package
 

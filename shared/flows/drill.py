@@ -200,7 +200,10 @@ class Drill:
     async def _order(self, name: str, selection: Selection, place: Place) -> None:
         there = await self.house.catalog.restore(self.house.tenant, name)
         if there is None:
-            await restore.order(self.house, selection, place, "create", restore=name, preview=False, by=TASK)
+            by, approved = TASK, "HOLDFAST_DRILL_OWNERS"
+            await restore.order(
+                self.house, selection, place, "create", restore=name, preview=False, by=by, approved_by=approved
+            )
         elif there.state == "queued":  # its ticket may never have been sent; a second one does no harm
             await self.house.queue.send(tickets.RESTORE, tickets.write(RestoreTicket(self.house.tenant, name)))
 

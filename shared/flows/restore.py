@@ -28,9 +28,11 @@ OUTCOMES = ("created", "completed", "replaced", "skipped", "failed")
 
 
 async def order(
-    house: House, selection: Selection, place: Place, mode: Mode, *, restore: str, preview: bool, by: str
-) -> RestoreRow:
-    """Accept an order: checked as far as it can be without Microsoft 365, written down, and under way."""
+    house: House, selection: Selection, place: Place, mode: Mode, *, restore: str, preview: bool, by: str,
+    approved_by: str = "",
+) -> RestoreRow:  # fmt: skip
+    """Accept an order: checked as far as it can be without Microsoft 365, written down, and under way. `approved_by`:
+    no second person is asked (a drill writes into the scratch place that an operator named)."""
     for name in selection.kinds:
         if name not in house.kinds:
             raise Misconfigured(f"kind {name!r} is not known; known are {', '.join(house.kinds)}")
@@ -40,9 +42,9 @@ async def order(
     if place.tenant and place.tenant != house.target_tenant:
         raise Misconfigured(f"tenant {place.tenant!r} is not configured as a target (M365_TARGET_TENANT_ID)")
     now = house.clock.now()
-    waits = house.four_eyes and not preview
+    waits = house.four_eyes and not preview and not approved_by
     state: RestoreState = "waiting" if waits else "queued"
-    row = RestoreRow(restore, selection, place, mode, preview, state, by, now, touched_at=now)
+    row = RestoreRow(restore, selection, place, mode, preview, state, by, now, touched_at=now, approved_by=approved_by)
     row = await house.catalog.put_restore(row)
     if not waits:
         await house.queue.send(tickets.RESTORE, tickets.write(RestoreTicket(house.tenant, restore)))

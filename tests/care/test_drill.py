@@ -315,3 +315,13 @@ async def test_a_drill_that_was_given_up_is_cleared_away_by_the_next() -> None:
     async with staged("contacts", items=1) as stage:
         tried, wrong = await _sweep(stage, given_up=True)
         assert not wrong, f"{len(wrong)} of {tried}:\n" + "\n".join(wrong[:10])
+
+
+async def test_a_drill_waits_for_no_second_person() -> None:
+    async with staged("contacts") as stage:
+        await stage.back_up()
+        house = replace(stage.house(), four_eyes=True)
+        row = await drill.start(house, by="a test", nonce="1f0a")
+        await drain(stage.there, house)
+        ended, found = await stage.told(row.care)
+    assert ended.state == "done" and found["contacts"].equal > 0

@@ -167,7 +167,7 @@ def test_who_may_do_what() -> None:
         ("backupPrincipalId", "hostTableContributor", "backupHost"),
         ("restorePrincipalId", "hostBlobOwner", "restoreHost"),
         ("restorePrincipalId", "hostTableContributor", "restoreHost"),
-        ("retentionPrincipalId", "queueSender", "takenAnew"),
+        ("retentionPrincipalId", "queueSender", "careOrders[i]"),
         ("retentionPrincipalId", "hostBlobOwner", "careHost"),
         ("retentionPrincipalId", "hostTableContributor", "careHost"),
         ("principal", "metricsPublisher", "insights"),
@@ -342,7 +342,7 @@ def test_the_queues_are_those_of_the_tickets() -> None:
     assert care == {tickets.CARE, f"{tickets.CARE}-poison"}
     assert strings(variable("main.bicep", "orderQueue")) == [tickets.RESTORE]
     assert strings(variable("main.bicep", "drillQueue")) == [tickets.DRILL]
-    assert strings(variable("main.bicep", "takenAnewQueue")) == [tickets.ITEM]
+    assert strings(variable("main.bicep", "careOrderQueues")) == [tickets.ITEM]
 
 
 def test_the_apps_are_those_that_azd_publishes() -> None:
