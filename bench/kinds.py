@@ -62,7 +62,7 @@ def _new_file(n: int) -> dict[str, object]:
 
 CASES = (
     Case("mail", 2000, _mail, _new_mail),
-    Case("contacts", 1000, lambda t, u, n: seed_contacts(t.contacts[u.id], count=n - 1), _new_contact),
+    Case("contacts", 2000, lambda t, u, n: seed_contacts(t.contacts[u.id], count=n - 1), _new_contact),
     Case("files", 2000, lambda t, u, n: seed_everyday(t, u, files=n), _new_file),
 )
 

@@ -234,7 +234,7 @@ KNOBS: tuple[Knob, ...] = (
     Knob("HOLDFAST_DRILL_FOLDER", _CARE, "What the names of their folders begin with.", to.text, "Holdfast drill"),
     Knob("HOLDFAST_DRILL_DAYS", _CARE, "Days from one drill to the next.", to.whole(1, 365), "7"),
     Knob("HOLDFAST_DRILL_ITEMS", _CARE, "Items of each kind that a drill gives back.", to.whole(1, 50), "5"),
-    _size("PAGE_BYTES", "A page is committed when its captures exceed this many bytes.", 8 * MIB, MIB, 64 * MIB),
+    _size("PAGE_BYTES", "A page is committed when its captures exceed this many bytes.", 16 * MIB, MIB, 64 * MIB),
     _size("PAGE_ITEMS", "... or this many items.", 500, 1, 5000),
     _size("PART_BYTES", "Parts above this size become chunks of their own.", 4 * MIB, 64 * 1024, 32 * MIB),
     _size("CHUNK_BYTES", "Size of such a chunk: at most this is read again after a broken download.", 8 * MIB,

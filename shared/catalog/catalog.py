@@ -15,6 +15,7 @@ from shared.model import Feed, FeedState, Owner, Page, Part, Version
 from shared.ports import Row, Rows
 
 VERSIONS, FEEDS = "versions", "feeds"
+MANY = 100_000  # rows of a rare scan
 LISTED = ("kept", "skipped")
 ENDED = ("gone", rows.MOVED)
 
@@ -87,6 +88,8 @@ class Catalog(CoverageBook):
             for forgotten in page.header.forgotten:
                 for item_id in forgotten.ids:
                     await self._forget(feed, item_id, forgotten.seq)
+            if page.header.holes and feed.space != feed.id:
+                await self._drop_packed(page)
 
     async def _forget(self, feed: Feed, item_id: str, seq: int) -> None:
         """Rows of a version that counts no more; its own last, as it tells of the others."""
@@ -102,6 +105,17 @@ class Catalog(CoverageBook):
         owed = await self._rows.get("owed", keys.of_owner(feed.owner), keys.owed(feed.kind, feed.id, item_id))
         if owed is not None and columns.number(owed, "seq") == seq:
             await self._rows.delete("owed", keys.of_owner(feed.owner), keys.owed(feed.kind, feed.id, item_id))
+
+    async def _drop_packed(self, page: Page) -> None:
+        """What large pages said of their items together, once nothing in them counts any more. Until then a row that
+        points at a forgotten version leads to a feed that does not know it."""
+        feed = page.header.feed
+        for hole in page.header.holes:
+            where = f"seq ge {hole.first} and seq le {hole.last}"
+            rows_ = await self._rows.page(VERSIONS, keys.of_space(feed), *keys.between("p|"), limit=MANY, where=where)
+            for row in rows_:
+                if columns.text(row, "feed_id") == feed.id:
+                    await self._rows.delete(VERSIONS, str(row["PartitionKey"]), str(row["RowKey"]))
 
     async def _settle_owed(self, page: Page) -> None:
         """What the page owes is noted, what it settled is struck off, unless a later page said otherwise already."""
@@ -148,16 +162,24 @@ class Catalog(CoverageBook):
     async def _elsewhere(self, feed: Feed, item_ids: Iterable[str]) -> dict[str, Version]:
         """The newest kept versions of these items in any feed of the space."""
         by_tag = {keys.tag(item_id): item_id for item_id in item_ids}
-        found = await lookup.newest(self._rows, VERSIONS, keys.of_space(feed), "m|", by_tag)
+        space = keys.of_space(feed)
+        alone = await lookup.newest(self._rows, VERSIONS, space, "m|", by_tag)
+        feeds = {tag: {columns.text(pointers.newest, "feed_id")} for tag, pointers in alone.items()}
+        for tag, others in (await lookup.packed(self._rows, VERSIONS, space, by_tag)).items():
+            feeds.setdefault(tag, set()).update(others)
         by_feed: dict[str, list[str]] = {}
-        for tag, pointers in found.items():
-            by_feed.setdefault(columns.text(pointers.newest, "feed_id"), []).append(by_tag[tag])
+        for tag, found in feeds.items():
+            for feed_id in found - {feed.id}:
+                by_feed.setdefault(feed_id, []).append(by_tag[tag])
         versions: dict[str, Version] = {}
         for feed_id, ids in by_feed.items():
             other = replace(feed, id=feed_id)
             for item_id, there in (await self._newest(other, ids)).items():
-                if there.kept is not None:
-                    versions[item_id] = await self._version(there.kept, other)
+                if there.kept is None:
+                    continue
+                version = await self._version(there.kept, other)
+                if item_id not in versions or versions[item_id].taken_at < version.taken_at:
+                    versions[item_id] = version
         return versions
 
     async def alive(self, feed: Feed) -> AsyncIterator[Version]:

@@ -6,6 +6,7 @@ versions   partition of a feed    tenant|owner|kind|tag(feed)
                c|inv(seq)                           a full round began, or the place was gone
            partition of a space   tenant|owner|kind|~tag(space), for spaces of several feeds
                m|tag(item)|inv(time)|inv(seq)|tag(feed)     bytes are kept: found again when the item moves
+               p|bucket|inv(time)|inv(seq)|tag(feed)        the same of all items of a large page whose tags are alike
 feeds, owed, lanes    partition tenant|owner
 """
 
@@ -20,6 +21,7 @@ from shared.model import Feed, Owner
 SEQ_MAX = 9_999_999_999
 _MICROS_MAX = 9_999_999_999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._,@")
 
 
@@ -95,6 +97,15 @@ def member(folder_id: str, item_id: str, seq: int) -> str:
 
 def moving(item_id: str, taken_at: datetime, seq: int, feed_id: str) -> str:
     return f"m|{tag(item_id)}|{inverted_time(taken_at)}|{inverted(seq)}|{tag(feed_id)}"
+
+
+def bucket(tag_: str) -> str:
+    """One of 16 that items are spread over, a hexadecimal digit."""
+    return f"{_BASE32.index(tag_[0]) // 2:x}"
+
+
+def packed(bucket_: str, taken_at: datetime, seq: int, feed_id: str) -> str:
+    return f"p|{bucket_}|{inverted_time(taken_at)}|{inverted(seq)}|{tag(feed_id)}"
 
 
 def turn(seq: int) -> str:

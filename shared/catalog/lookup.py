@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.catalog import keys
+from shared.catalog.rows import SHORT, read_packed
 from shared.ports import Row, Rows
 
 SCAN_FROM = 8  # so many items are first looked for by reading a stretch of the partition
@@ -47,6 +48,33 @@ async def newest(rows: Rows, table: str, partition: str, prefix: str, tags: Iter
         if scanning and len(settled) < RANGES:
             at_once = RANGES if len(settled) > 1 else 1
     return found
+
+
+async def packed(rows: Rows, table: str, partition: str, tags: Iterable[str]) -> dict[str, set[str]]:
+    """Per tag the ids of the feeds in which a large page may hold the item. A space of a million items has some two
+    thousand such rows to a bucket; of a small one all rows come in one answer."""
+    wanted: dict[str, dict[str, str]] = {}
+    for tag in tags:
+        wanted.setdefault(keys.bucket(tag), {})[tag[:SHORT]] = tag
+    found: dict[str, set[str]] = {}
+    waiting, low = sorted(wanted), ""
+    while waiting:
+        page = await rows.page(table, partition, low or f"p|{waiting[0]}|", f"p|{waiting[-1]}}}", limit=SCAN_ROWS)
+        for row in page:
+            if mine := wanted.get(_bucket(row)):
+                feed_id, items = read_packed(row)
+                for short in items & mine.keys():
+                    found.setdefault(mine[short], set()).add(feed_id)
+        if len(page) < SCAN_ROWS:
+            break
+        last = _bucket(page[-1])
+        waiting = [bucket for bucket in waiting if bucket >= last]
+        low = keys.behind(str(page[-1]["RowKey"])) if waiting[:1] == [last] else ""
+    return found
+
+
+def _bucket(row: Row) -> str:
+    return str(row["RowKey"])[2]
 
 
 def _absorb(

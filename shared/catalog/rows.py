@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -26,6 +26,8 @@ from shared.catalog.columns import (
 from shared.model import Account, Chunk, Entry, Feed, FeedState, Page, Part, State, Version
 from shared.ports import Row, Value
 
+PACKED_FROM = 32  # items of a page
+SHORT = 12  # characters of a tag: whoever finds two alike looks the item up in its feed, and it is not there
 MOVED = "moved"  # state of a folder row: the item is in another folder from this version on
 
 
@@ -76,6 +78,37 @@ def moving_row(version: Version, feed: Feed) -> Columns:
         "state": version.state,
         **told({"tag": escape(version.tag), "content_tag": escape(version.content_tag or "")}),
     }
+
+
+def space_rows(page: Page) -> list[Columns]:
+    """Where the items of a page are found again when they move: a row each; of a large page 16 rows for all of them, as
+    such rows are half of what a first crawl has to write."""
+    feed = page.header.feed
+    kept = [version for version in page.versions if version.state == "kept" and feed.space != feed.id]
+    if len(kept) < PACKED_FROM:
+        return [moving_row(version, feed) for version in kept]
+    buckets: dict[str, list[str]] = {}
+    for tag in sorted(keys.tag(version.item_id) for version in kept):
+        buckets.setdefault(keys.bucket(tag), []).append(tag[:SHORT])
+    return [_packed_row(page, bucket, tags) for bucket, tags in buckets.items()]
+
+
+def _packed_row(page: Page, bucket: str, tags: Sequence[str]) -> Columns:
+    header = page.header
+    row: Columns = {
+        "PartitionKey": keys.of_space(header.feed),
+        "RowKey": keys.packed(bucket, header.taken_at, header.seq, header.feed.id),
+        "feed_id": escape(header.feed.id),
+        "seq": header.seq,
+    }
+    put_text(row, "items", "".join(tags))
+    return row
+
+
+def read_packed(row: Row) -> tuple[str, set[str]]:
+    """The feed, and the beginnings of its items' tags."""
+    items = get_text(row, "items")
+    return text(row, "feed_id"), {items[n : n + SHORT] for n in range(0, len(items), SHORT)}
 
 
 def turn_row(page: Page) -> Columns | None:
@@ -227,13 +260,9 @@ class PageRows:
 
 
 def page_rows(page: Page) -> PageRows:
-    feed = page.header.feed
     rows: list[Columns] = []
-    space: list[Columns] = []
     for version in page.versions:
-        rows += version_rows(version, feed, page.name)
-        if version.state == "kept" and feed.space != feed.id:
-            space.append(moving_row(version, feed))
+        rows += version_rows(version, page.header.feed, page.name)
     if turn := turn_row(page):
         rows.append(turn)
-    return PageRows(rows, space)
+    return PageRows(rows, space_rows(page))

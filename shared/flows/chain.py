@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from shared.model import Hole, Page
+from shared.model import Hole, Page, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ class Chain:
             self.holes = page.header.holes  # the newest tells all
         for forgotten in page.header.forgotten:
             self.forgotten |= {(forgotten.seq, item_id) for item_id in forgotten.ids}
+
+    def is_forgotten(self, version: Version | None) -> bool:
+        return version is not None and (version.seq, version.item_id) in self.forgotten
 
     def in_hole(self, seq: int) -> bool:
         return any(hole.first <= seq <= hole.last for hole in self.holes)

@@ -22,9 +22,9 @@ Identity = Literal["backup", "restore", "target"]
 class Limits:
     """Sizes and times that bound memory and the length of one piece of work."""
 
-    page_bytes: int = 8 * 1024 * 1024  # a page is committed when its captures exceed this
+    page_bytes: int = 16 * 1024 * 1024  # a page is committed when its captures exceed this
     page_items: int = 500
-    gathered_items: int = 250  # listings are put together up to this, so that small answers do not make small pages
+    gathered_items: int = 500  # listings are put together up to this, so that small answers do not make small pages
     waiting_items: int = 2_000  # versions whose rows wait for others', so that a transaction is full
     at_once: int = 16  # captures in memory at a time
     item_ticket_bytes: int = 64 * 1024 * 1024  # a bigger item gets a ticket of its own and never blocks its lane

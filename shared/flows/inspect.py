@@ -7,49 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from shared.catalog import keys, rows
-from shared.catalog.columns import Columns, escape
 from shared.catalog.nouns import What
 from shared.errors import Damaged, FormatUnknown
 from shared.flows.chain import Chain
 from shared.flows.clerk import catch_up
 from shared.flows.examine import Examined, Finding, examine, read_elsewhere, versions_of_pages
-from shared.flows.house import House
-from shared.flows.slices import Slice
+from shared.flows.index_check import IndexCheck
+from shared.flows.scene import Scene
 from shared.model import Chunk, Feed, FeedState, Page, Part, Version
-from shared.ports import Row, Stamp
+from shared.ports import Stamp
 from shared.vault import address
-from shared.vault.shelf import Shelf
 
 FRESH = timedelta(hours=48)  # a page so young is read whole if it is the newest: its digest is the catalog's head
-SAMPLED = 3  # versions of the newest page whose rows are looked at outside the slice
-Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What all feeds of an owner are inspected with."""
-
-    house: House
-    slice: Slice
-    shelf: Shelf
-    sizes: dict[str, int]  # of all pages of the owner
-    now: datetime
-    again: frozenset[str] = frozenset()  # blobs that were damaged before: looked at whatever the slice
-    mend: bool = True
-
-    def due(self, name: str) -> bool:
-        return name in self.again or self.slice.has_name(name)
-
-    def chunk_due(self, chunk: Chunk) -> bool:
-        return self.slice.has_digest(chunk.sha256) or address.part_name(chunk.sha256) in self.again
-
-    @property
-    def settled_by(self) -> datetime:
-        """What was committed before this has its rows, or its worker died."""
-        return self.now - timedelta(seconds=self.house.limits.lane_lease_s)
 
 
 @dataclass(slots=True)
@@ -68,9 +39,11 @@ class Inspection:
     deep_pages: list[str] = field(default_factory=list)
     deep_chunks: dict[str, tuple[Chunk, list[tuple[Version, str]]]] = field(default_factory=dict)
     _chain: Chain = field(default_factory=Chain)
-    _expected: dict[Key, tuple[Columns, str, Version | None]] = field(default_factory=dict)  # rows that pages say
-    _trusted: dict[str, bool] = field(default_factory=dict)
+    _index: IndexCheck = field(init=False)
     _newest: Page | None = None
+
+    def __post_init__(self) -> None:
+        self._index = IndexCheck(self.scene, self._chain, self.pages, self.unreadable, self._say, self.wanted)
 
     # -- the structure
 
@@ -86,7 +59,7 @@ class Inspection:
         await self._empty_head()
         await self._links()
         await self._lost_pages()
-        await self._rows()
+        await self._index.check(self.feed, self._newest)
         self.findings = [f for f in self.findings if not self._is_forgotten(f.version)]
         self.mended = [f for f in self.mended if not self._is_forgotten(f.version)]
 
@@ -107,28 +80,12 @@ class Inspection:
             self.deep_pages.append(stamp.name)
         for version in page.versions:
             await self._version(version, page)
-        if turn := rows.turn_row(page):
-            self._expect(turn, page, None)
+        self._index.expect(page)
 
     async def _version(self, version: Version, page: Page) -> None:
         self._count("versions")
         for name, part in version.parts.items():
             await self._part(version, name, part, page)
-        feed = page.header.feed
-        of_item = self.scene.slice.has_tag(keys.tag(version.item_id))
-        places = [version.folder, *([version.moved_from] if version.moved_from is not None else [])]
-        if not of_item and not any(self.scene.slice.has_tag(keys.tag(place)) for place in places):
-            return
-        made = rows.version_rows(version, feed, page.name)
-        if version.state == "kept" and feed.space != feed.id:
-            made.append(rows.moving_row(version, feed))
-        for row in made:
-            sort, tag, *_ = str(row["RowKey"]).split("|")
-            if of_item if sort != "f" else self.scene.slice.has_tag(tag):
-                self._expect(row, page, version)
-
-    def _expect(self, row: Columns, page: Page, version: Version | None) -> None:
-        self._expected[str(row["PartitionKey"]), str(row["RowKey"])] = (row, page.name, version)
 
     async def _part(self, version: Version, name: str, part: Part, page: Page) -> None:
         where = part.entry
@@ -225,101 +182,6 @@ class Inspection:
             for version in by_page.get(name, []):
                 self._say(version, "", what, name, text)
 
-    # -- the rows
-
-    async def _rows(self) -> None:
-        """Complete for the slice's stretch of keys, a sample of the newest page outside of it."""
-        feed = self.feed
-        assert feed is not None
-        low, high = self.scene.slice.stretch
-        partition = keys.of_feed(feed)
-        there: dict[Key, Row] = {}
-        for sort in ("i", "f"):
-            end = f"{sort}}}" if high == "~" else f"{sort}|{high}"
-            for row in await self.scene.house.catalog.raw_rows(partition, f"{sort}|{low}", end):
-                there[partition, str(row["RowKey"])] = row
-        for row in await self.scene.house.catalog.raw_rows(partition, *keys.between("c|")):
-            there[partition, str(row["RowKey"])] = row
-        if feed.space != feed.id:
-            space = keys.of_space(feed)
-            end = "m}" if high == "~" else f"m|{high}"
-            for row in await self.scene.house.catalog.raw_rows(space, f"m|{low}", end):
-                if row.get("feed_id") == escape(feed.id):
-                    there[space, str(row["RowKey"])] = row
-        await self._compare(feed, there)
-        await self._sample(feed)
-
-    async def _compare(self, feed: Feed, there: dict[Key, Row]) -> None:
-        lost = {address.page_name(feed, 1)} if not self.pages else set()
-        for key, (row, page, version) in self._expected.items():
-            found = there.get(key)
-            if self._is_forgotten(version):
-                continue  # a row of it is one too many
-            there.pop(key, None)
-            if found is None or {k: v for k, v in found.items() if k != "etag"} != row:
-                await self._row_differs(row, page, found, version)
-        upto = self._chain.links[-1].seq if self._chain.links else 0
-        for key, found in there.items():
-            seq = int(str(found.get("seq") or 0))
-            name = address.page_name(feed, seq) if 1 <= seq <= keys.SEQ_MAX else ""
-            if name in self.unreadable or name in lost or (seq > upto and key[1].startswith("c|")):
-                continue  # the row may be right: it is the page that is gone
-            if seq > upto and await self.scene.house.vault.size(name) is not None:
-                continue  # committed while we looked
-            await self._row_forged(key, found, name)
-
-    async def _row_differs(self, row: Columns, page: str, found: Row | None, version: Version | None) -> None:
-        stamp = next((stamp for stamp in self.pages if stamp.name == page), None)
-        if found is None and stamp is not None and stamp.modified > self.scene.settled_by:
-            return  # its worker is about to write it
-        text = "its row in the catalog is missing" if found is None else "its row in the catalog says something else"
-        whole = self.scene.mend and await self._trust(page)
-        if whole:
-            await self.scene.house.catalog.put_raw_rows([row])
-        self._say(version, "", "row", page, text, mended=whole)
-
-    async def _row_forged(self, key: Key, found: Row, page: str) -> None:
-        """It goes if the page that it names does not know it; a page that is damaged itself is no witness."""
-        text = "a row of the catalog that no page says"
-        there = page in self.scene.sizes
-        drop = self.scene.mend and (not there or await self._trust(page))
-        if drop:
-            await self.scene.house.catalog.drop_raw_row(found)
-        self._say(self._of_row(key, found), "", "forged row", f"{key[0]} {key[1]}", text, mended=drop)
-
-    async def _trust(self, page: str) -> bool:
-        """Whether a page is what was written, so that a row may be made from it: a page that was replaced must not
-        overwrite the only witness."""
-        if page not in self._trusted:
-            found = address.read_page_name(page)
-            assert found is not None
-            self._trusted[page] = not (await examine(self.scene.house, page, self.wanted(found.seq))).findings
-        return self._trusted[page]
-
-    def _of_row(self, key: Key, row: Row) -> Version | None:
-        """Which item a row is about; one that only moves items tells it by its tag."""
-        try:
-            if self.feed is not None and "item_id" in row:
-                return rows.read_version(row, self.feed)
-        except (ValueError, KeyError, TypeError):
-            pass
-        tag = key[1].split("|")[1]
-        same = (v for (_, k), (_, _, v) in self._expected.items() if k.startswith(f"i|{tag}|"))
-        return next(same, None)
-
-    async def _sample(self, feed: Feed) -> None:
-        page = self._newest
-        if page is None or self.scene.slice.of == 1 or page.header.taken_at > self.scene.settled_by:
-            return
-        for version in page.versions[:SAMPLED]:
-            [own, *_] = rows.version_rows(version, feed, page.name)
-            key = keys.of_feed(feed), str(own["RowKey"])
-            if key in self._expected or (version.seq, version.item_id) in self._chain.forgotten:
-                continue
-            found = await self.scene.house.catalog.raw_row(*key)
-            if found is None or {k: v for k, v in found.items() if k != "etag"} != own:
-                await self._row_differs(own, page.name, found, version)
-
     # -- the payload
 
     async def deep_page(self, name: str) -> None:
@@ -381,7 +243,7 @@ class Inspection:
     # -- below
 
     def _is_forgotten(self, version: Version | None) -> bool:
-        return version is not None and (version.seq, version.item_id) in self._chain.forgotten
+        return self._chain.is_forgotten(version)
 
     def _told(self, finding: Finding) -> bool:
         same = (finding.version, finding.part, finding.blob)

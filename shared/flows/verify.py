@@ -16,9 +16,10 @@ from shared.flows import care as caring
 from shared.flows.care import Care
 from shared.flows.examine import Finding
 from shared.flows.house import House
-from shared.flows.inspect import Inspection, Scene
+from shared.flows.inspect import Inspection
 from shared.flows.mend import mend
 from shared.flows.person import forgotten_owners
+from shared.flows.scene import Scene
 from shared.flows.slices import DAYS, Slice
 from shared.model import Feed, FeedState, Owner, OwnerType
 from shared.ports import Stamp

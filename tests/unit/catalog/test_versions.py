@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from shared.catalog import keys, lookup
 from shared.catalog.catalog import Catalog
 from shared.catalog.nouns import Known
+from shared.catalog.rows import moving_row
 from shared.errors import PartMissing
-from shared.model import Chunk, Entry, Page, Part, Version
+from shared.model import Chunk, Entry, Feed, Forgotten, Hole, Page, Part, Version
 from tests.unit.catalog.pages import BO, DRIVE, INBOX, SENT, Counting, at, name_of, page, version
 
 
@@ -89,6 +91,66 @@ async def test_an_item_that_moved_there_and_back_has_its_newest_bytes(catalog: C
     await catalog.record(page(INBOX, 2, gone))
     await catalog.record(page(SENT, 3, away))
     assert await catalog.latest(INBOX, ["a"]) == {"a": Known(gone, away)}
+
+
+def many(feed: Feed, seq: int, first: int = 0) -> Page:
+    return page(feed, seq, *(version(feed, f"i{n}", seq) for n in range(first, first + 500)))
+
+
+def space_keys(rows: Counting) -> list[str]:
+    return [str(row["RowKey"]) for row in rows.dump()["versions"] if row["PartitionKey"] == keys.of_space(INBOX)]
+
+
+async def test_the_items_of_a_large_page_share_sixteen_rows_and_are_found_when_they_move(
+    catalog: Catalog, rows: Counting
+):
+    await catalog.record(many(INBOX, 1))
+    assert len(space_keys(rows)) == 16
+    rows.queries = 0
+    found = await catalog.latest(SENT, [f"i{n}" for n in range(0, 600, 7)])
+    assert found == {f"i{n}": Known(None, version(INBOX, f"i{n}", 1)) for n in range(0, 500, 7)}
+    assert rows.queries <= 6
+
+
+async def test_the_newest_bytes_count_however_they_are_told(catalog: Catalog):
+    await catalog.record(many(INBOX, 1))
+    moved = version(SENT, "i7", 2)
+    await catalog.record(page(SENT, 2, moved))
+    archive = replace(SENT, id="AAArchive=")
+    await catalog.record(many(archive, 3, first=400))
+    found = await catalog.latest(replace(SENT, id="AAOther="), ["i7", "i8", "i450"])
+    assert {item_id: known.kept.feed_id for item_id, known in found.items() if known.kept} == {
+        "i7": SENT.id, "i8": INBOX.id, "i450": archive.id,
+    }  # fmt: skip
+
+
+async def test_rows_that_an_earlier_catalog_wrote_one_by_one_still_tell(catalog: Catalog, rows: Counting):
+    made = many(INBOX, 1)
+    await catalog.record(made)
+    for key in space_keys(rows):
+        await rows.delete("versions", keys.of_space(INBOX), key)
+    await rows.upsert("versions", [moving_row(one, INBOX) for one in made.versions])
+    assert len(await catalog.latest(SENT, [f"i{n}" for n in range(500)])) == 500
+
+
+async def test_a_hole_takes_what_its_pages_said_together(catalog: Catalog, rows: Counting):
+    for made in (many(INBOX, 1), many(SENT, 2, first=500), many(INBOX, 2, first=1000)):
+        await catalog.record(made)
+    everything = (Forgotten(1, tuple(f"i{n}" for n in range(500))),)
+    await catalog.record(page(INBOX, 3, forgotten=everything))
+    assert await catalog.latest(SENT, ["i1"]) == {}  # its row is still there, and leads nowhere
+    await catalog.record(page(INBOX, 4, holes=(Hole(1, 1, "", "d"),)))
+    assert len(space_keys(rows)) == 32
+    assert len(await catalog.latest(replace(SENT, id="AAOther="), ["i1", "i501", "i1001"])) == 2
+
+
+@pytest.mark.parametrize("scan", [1, 3, 10, 1000])
+async def test_a_space_of_many_pages_is_searched_by_stretches(catalog: Catalog, monkeypatch: Any, scan: int):
+    for seq in range(1, 5):
+        await catalog.record(page(INBOX, seq, *(version(INBOX, f"i{seq}-{n}", seq) for n in range(40))))
+    monkeypatch.setattr(lookup, "SCAN_ROWS", scan)
+    ids = [f"i{1 + n % 4}-{n}" for n in range(0, 40, 3)]
+    assert sorted(await catalog.latest(SENT, [*ids, "nobody"])) == sorted(ids)
 
 
 async def test_other_kinds_owners_and_spaces_are_not_looked_through(catalog: Catalog):
