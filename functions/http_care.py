@@ -6,9 +6,10 @@ from functions.answering import Answer, Ask, door
 from functions.platform import blueprint
 from shared.api import bodies, care_shapes
 from shared.api.keys import owner_of
-from shared.api.problems import NotThere
-from shared.catalog.nouns import CareRow
+from shared.api.problems import BadRequest, NotThere
+from shared.catalog.nouns import CareRow, PolicyRow
 from shared.flows import holds, tend
+from shared.flows import policy as policies
 
 bp = blueprint()
 
@@ -34,7 +35,52 @@ async def care(ask: Ask) -> Answer:
 
 @door(bp, "http_policy")
 async def policy(ask: Ask) -> Answer:
-    return Answer(ask.house.retention.told)
+    house, now = ask.house, ask.house.clock.now()
+    rows, settings = await house.catalog.policies(house.tenant), house.retention
+    return Answer(
+        {
+            "in_force": care_shapes.rules((await policies.in_force(house, now)).told),
+            "settings": care_shapes.rules(settings.told),
+            "approval_days": settings.approval_days,
+            "delay_days": settings.delay_days,
+            "changes": [
+                care_shapes.change(row, policies.state_of(row, rows, now, settings.approval_days))
+                for row in reversed(rows)
+            ],
+        }
+    )
+
+
+@door(bp, "http_put_policy")
+async def put_policy(ask: Ask) -> Answer:
+    now = (await policies.in_force(ask.house, ask.house.clock.now())).told
+    order = bodies.read_policy(ask.body, ask.house.kinds, now)
+    try:
+        wanted = policies.read_policy(ask.house.retention, order.rules)
+    except ValueError as why:
+        raise BadRequest(f"a rule is written {why}") from None
+    return await _changed(ask, await policies.propose(ask.house, wanted, by=ask.caller.id, reason=order.reason))
+
+
+@door(bp, "http_approve_policy")
+async def approve_policy(ask: Ask) -> Answer:
+    change = bodies.number_of(ask.params["change"], "change")
+    return await _changed(ask, await policies.approve(ask.house, change, by=ask.caller.id))
+
+
+@door(bp, "http_reject_policy")
+async def reject_policy(ask: Ask) -> Answer:
+    change = bodies.number_of(ask.params["change"], "change")
+    return await _changed(ask, await policies.reject(ask.house, change, by=ask.caller.id))
+
+
+async def _changed(ask: Ask, row: PolicyRow | None) -> Answer:
+    if row is None:
+        raise NotThere("no change of this number")
+    house = ask.house
+    rows = await house.catalog.policies(house.tenant)
+    state = policies.state_of(row, rows, house.clock.now(), house.retention.approval_days)
+    return Answer(care_shapes.change(row, state))
 
 
 @door(bp, "http_holds")
@@ -60,7 +106,9 @@ async def lift_hold(ask: Ask) -> Answer:
 @door(bp, "http_forget")
 async def forget(ask: Ask) -> Answer:
     order = bodies.read_forget(ask.body, ask.house.tenant)
-    row = await tend.forget_now(ask.house, order.owner, whole=order.person, dry=order.dry, by=ask.caller.id)
+    row = await tend.forget_now(
+        ask.house, order.owner, whole=order.person, dry=order.dry, by=ask.caller.id, change=order.change
+    )
     return _accepted(row)
 
 

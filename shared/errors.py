@@ -10,7 +10,8 @@
     ├── NeedsPerson         no retry helps until somebody changes something
     │   ├── NotPermitted        a role is missing or a policy shuts us out
     │   ├── OwnerMissing        the user, mailbox, drive or site is not there (any more)
-    │   └── Misconfigured       a setting, body or ticket is wrong; the text names it and the remedy
+    │   ├── Misconfigured       a setting, body or ticket is wrong; the text names it and the remedy
+    │   └── NotAgreed           it takes two people, or the moment for it has passed
     └── Damaged             what we hold is not what we wrote
         ├── DigestMismatch
         ├── PartMissing
@@ -69,6 +70,10 @@ class OwnerMissing(NeedsPerson):
 
 class Misconfigured(NeedsPerson):
     """A setting, request body or ticket can't be used as it is."""
+
+
+class NotAgreed(NeedsPerson):
+    """A second person has to agree, or did not in time."""
 
 
 class Damaged(Verdict):

@@ -222,6 +222,15 @@ KNOBS: tuple[Knob, ...] = (
         "owner is forgotten until somebody lifts the hold.", to.whole(1, 100), "40",
     ),
     Knob(
+        "RETENTION_APPROVAL_DAYS", _CARE,
+        "Days within which a second person has to approve of a policy that keeps less, or of lifting a hold. 0: nobody "
+        "has to.", to.whole(0, 90), "7",
+    ),
+    Knob(
+        "RETENTION_DELAY_DAYS", _CARE, "Days before a policy that keeps less counts, approved or from the settings.",
+        to.whole(0, 90), "7",
+    ),
+    Knob(
         "RETENTION_IDENTITY_CLIENT_ID", _CARE,
         "Client id of the managed identity that may delete from the vault. Not set, with an account reached by "
         "identity: nothing is ever deleted.", to.guid,

@@ -112,6 +112,8 @@ class Retention:
     grace_days: int = 14
     clock_s: int = 300
     mass_percent: int = 40
+    approval_days: int = 7
+    delay_days: int = 7
     identity_client_id: str = ""
 
 
@@ -362,6 +364,8 @@ def _retention(values: Mapping[str, Any]) -> Retention:
         grace_days=values["RETENTION_GRACE_DAYS"],
         clock_s=values["RETENTION_CLOCK_S"],
         mass_percent=values["RETENTION_MASS_PERCENT"],
+        approval_days=values["RETENTION_APPROVAL_DAYS"],
+        delay_days=values["RETENTION_DELAY_DAYS"],
         identity_client_id=values["RETENTION_IDENTITY_CLIENT_ID"] or "",
     )
 

@@ -28,6 +28,10 @@ EVENTS: dict[str, tuple[str, ...]] = {
     # a restore drill ended: so many kinds, so many items of them; `failed`: kinds that could not be drilled; `left`:
     # kinds whose scratch folder could not be removed
     "drill": ("drill", "kinds", "failed", "items", "equal", "excused", "differing", "left"),
+    # a change of the retention policy was proposed, approved, rejected, or counts at once; `shortened`: how many rules
+    "policy": ("change", "state", "shortened"),
+    # the catalog was made anew from the vault; `damage`: pages that could not be used
+    "rebuild": ("feeds", "pages", "versions", "already", "copied", "damage", "seconds"),
     "put_back": ("queue", "why", "seconds"),  # a ticket waits: throttled, unreachable, contended
     "given_up": ("queue", "why"),  # a ticket became a record: a person has to look
     # the catalog on all lanes of owners that the directory still has (`unseen` ones it has not): `late` ones ended

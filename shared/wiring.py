@@ -202,6 +202,8 @@ def _retention(settings: Settings) -> Retention:
         grace_days=r.grace_days,
         skew_s=float(r.clock_s),
         mass_share=r.mass_percent / 100,
+        approval_days=r.approval_days,
+        delay_days=r.delay_days,
     )
 
 

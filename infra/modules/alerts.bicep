@@ -43,6 +43,7 @@ var rules = [
   { name: 'checkup', title: 'the set-up is not as it should be', severity: 1, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/checkup.kql') }
   { name: 'expiring', title: 'a certificate or secret of an app registration ends soon', severity: 1, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/expiring.kql') }
   { name: 'drill', title: 'a restore drill did not bring everything back as it was', severity: 2, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/drill.kql') }
+  { name: 'policy', title: 'somebody wants to keep less', severity: 2, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/policy.kql') }
   { name: 'capped', title: 'logs are no longer taken today, so that other alerts are blind', severity: 1, scope: workspaceId, window: 'PT1H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/capped.kql') }
 ]
 

@@ -17,6 +17,7 @@ from shared.model import Json, Mode, Owner, People, PeopleRule, Place, Selection
 LARGEST = 256 * 1024  # bytes of a body: thousands of item ids
 MOST_ITEMS = 1000
 MOST_OWNERS = 200
+MOST_RULES = 200  # of a policy
 MOST_PEOPLE = 2000  # of an order's own map
 PAGE, MOST = 100, 1000  # entries of a listing
 
@@ -132,6 +133,7 @@ class ForgetOrder:
     owner: Owner | None
     person: bool
     dry: bool
+    change: int = 0  # of the policy, for a dry run
 
 
 def read_verification(body: Json) -> str:
@@ -157,11 +159,41 @@ def read_forget(body: Json, tenant: str) -> ForgetOrder:
     """Nothing is forgotten unless `dry_run` is false."""
     members = _Members(body)
     owner = members.owner("owner", tenant) if "owner" in body else None
-    order = ForgetOrder(owner, members.flag("person"), members.flag("dry_run") or body.get("dry_run") is None)
+    dry = members.flag("dry_run") or body.get("dry_run") is None
+    order = ForgetOrder(owner, members.flag("person"), dry, members.number("policy_change"))
+    if order.change and not dry:
+        members.wrong("policy_change", "only for a dry run: what counts is decided by time and approval")
     if order.person and owner is None:
         members.wrong("owner", "name the person that is to be forgotten")
     members.finish()
     return order
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyOrder:
+    """The rules as texts, in the form of a policy's row."""
+
+    rules: Json
+    reason: str
+
+
+def read_policy(body: Json, kinds: Collection[str], now: Json) -> PolicyOrder:
+    """A whole policy: what is left out is kept for ever, or stays as it is `now` where it is a number of days."""
+    members = _Members(body)
+    rules: Json = {
+        "everyone": members.text("everyone") or None,
+        "kinds": members.map("kinds", MOST_RULES),
+        "owners": [[one.text("pattern"), one.text("rule")] for one in members.objects("owners", MOST_RULES)],
+        "min_days": members.number("min_days") or now["min_days"],
+        "grace_days": members.number("grace_days") or now["grace_days"],
+    }
+    if strangers := [kind for kind in rules["kinds"] if kind not in kinds]:
+        members.wrong("kinds", f"{strangers[0][:40]!r} is unknown; known are {', '.join(kinds)}")
+    reason = members.text("reason", longest=500)
+    if not reason:
+        members.wrong("reason", "say why, for whoever approves and asks later")
+    members.finish()
+    return PolicyOrder(rules, reason)
 
 
 def _mode(members: _Members) -> Mode:
@@ -337,6 +369,15 @@ class _Members:
             self.wrong(name, "true or false")
         return value is True
 
+    def number(self, name: str, most: int = 36_500) -> int:
+        value = self._get(name)
+        if value is None:
+            return 0
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+            self.wrong(name, f"a whole number from 1 to {most}")
+            return 0
+        return value
+
     def moment(self, name: str, now: datetime) -> datetime | None:
         text = self.text(name)
         try:
@@ -363,6 +404,18 @@ class _Members:
 
     def _all(self) -> list[_Members]:
         return [self, *(found for child in self.children for found in child._all())]
+
+    def objects(self, name: str, most: int) -> list[_Members]:
+        """Objects in their order."""
+        value = self._get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(v, dict) for v in value) or len(value) > most:
+            self.wrong(name, f"a list of up to {most} objects")
+            return []
+        found = [_Members(v, f"{self.path}{name}[{n}].", self.errors) for n, v in enumerate(value)]
+        self.children += found
+        return found
 
     def finish(self) -> None:
         for members in self._all():

@@ -9,6 +9,14 @@ from shared.model import Json
 
 _OWNER = "user-7f3a1c52-8a40-4be8-9a3e-0d5b3c1f2a11"
 
+_RULES: Json = {
+    "everyone": {"type": ["string", "null"], "description": "Null: for ever."},
+    "kinds": by_name(text()),
+    "owners": many(thing({"pattern": text("Of ids or names."), "rule": text()}), "The first that fits counts."),
+    "min_days": whole(),
+    "grace_days": whole(),
+}
+
 CARE_SCHEMAS: dict[str, Json] = {
     "VaultHealth": thing(
         {
@@ -64,13 +72,37 @@ CARE_SCHEMAS: dict[str, Json] = {
         ),
         "examples": [{"deep": "all"}],
     },
-    "RetentionPolicy": thing(
+    "RetentionPolicy": thing(_RULES),
+    "PolicyOrder": {
+        **thing(_RULES | {"reason": text("Why, for whoever approves and asks later.")}, optional=tuple(_RULES)),
+        "examples": [{"everyone": "all:30,daily:30,weekly:12,monthly:24,yearly:7", "reason": "the archive is full"}],
+    },
+    "PolicyChange": thing(
         {
-            "everyone": maybe(text("Null: for ever.")),
-            "kinds": by_name(text()),
-            "owners": by_name(text()),
-            "min_days": whole(),
-            "grace_days": whole(),
+            "change": whole(),
+            "state": text(
+                "`proposed`: a second person has to approve; `waits`: for its day; `past`: a newer one counts.",
+                enum=["proposed", "waits", "in force", "past", "lapsed", "rejected"],
+            ),
+            "rules": ref("RetentionPolicy"),
+            "shortened": many(text(), "What it no longer promises."),
+            "reason": text(),
+            "by": text(),
+            "at": moment(),
+            "approved_by": text(),
+            "approved_at": maybe(moment()),
+            "rejected_by": text(),
+            "rejected_at": maybe(moment()),
+            "effective_at": maybe(moment("From then on it counts.")),
+        }
+    ),
+    "Policy": thing(
+        {
+            "in_force": ref("RetentionPolicy"),
+            "settings": ref("RetentionPolicy"),
+            "approval_days": whole("Within which a second person has to approve; 0: nobody has to."),
+            "delay_days": whole("Before a shorter policy counts."),
+            "changes": many(ref("PolicyChange"), "The newest first."),
         }
     ),
     "HoldOrder": {
@@ -86,6 +118,8 @@ CARE_SCHEMAS: dict[str, Json] = {
             "pinned": flag("Set by the app itself, because of a mass change."),
             "lifted_at": maybe(moment()),
             "lifted_by": text(),
+            "asked_at": maybe(moment("When the first of two people asked to lift it.")),
+            "asked_by": text(),
         }
     ),
     "Holds": listed("Hold"),
@@ -95,8 +129,9 @@ CARE_SCHEMAS: dict[str, Json] = {
                 "owner": text("Only this one; not given: everyone.", pattern=OWNER_KEY),
                 "person": flag("All that is kept of the owner, whatever a rule promises."),
                 "dry_run": flag("Only count. Default true."),
+                "policy_change": whole("Number of a change of the policy: what it would forget. Only for a dry run."),
             },
-            optional=("owner", "person", "dry_run"),
+            optional=("owner", "person", "dry_run", "policy_change"),
         ),
         "examples": [{"owner": _OWNER, "person": True, "dry_run": False}],
     },

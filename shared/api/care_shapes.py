@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from shared.api.keys import key_of
 from shared.api.shapes import PREFIX, owner_name, time
-from shared.catalog.nouns import CareRow, CareState, Damage, Hold, Mending, VaultHealth, What
+from shared.catalog.nouns import CareRow, CareState, Damage, Hold, Mending, PolicyRow, VaultHealth, What
 from shared.model import Json
 
 SETTLED = ("mended", "retaken")
@@ -77,5 +77,29 @@ def hold(row: Hold) -> Json:
         "pinned": row.pinned,
         "lifted_at": time(row.lifted_at),
         "lifted_by": row.lifted_by,
+        "asked_at": time(row.asked_at),
+        "asked_by": row.asked_by,
+    }
+
+
+def rules(told: Json) -> Json:
+    owners = [{"pattern": pattern, "rule": rule} for pattern, rule in told["owners"]]
+    return {**told, "owners": owners}
+
+
+def change(row: PolicyRow, state: str) -> Json:
+    return {
+        "change": row.change,
+        "state": state,
+        "rules": rules(row.rules),
+        "shortened": list(row.shortened),
+        "reason": row.reason,
+        "by": row.by,
+        "at": time(row.at),
+        "approved_by": row.approved_by,
+        "approved_at": time(row.approved_at),
+        "rejected_by": row.rejected_by,
+        "rejected_at": time(row.rejected_at),
+        "effective_at": time(row.effective_at),
     }
 

@@ -44,6 +44,7 @@ _PARAMS: dict[str, Json] = {
     "export": text("The export's id."),
     "volume": text("The volume's number.", pattern="^[0-9]{1,6}$"),
     "care": text("Id of the verification, order to forget or drill."),
+    "change": text("The change's number.", pattern="^[0-9]{1,6}$"),
     "drill": text("The drill's id."),
     "folder": text("Key of the folder whose content is listed; not given: the top.", pattern=KEY),
     "at": text("Moment (RFC 3339, with offset); not given: now.", format="date-time"),

@@ -11,6 +11,7 @@ from shared.errors import (
     Contended,
     Damaged,
     Misconfigured,
+    NotAgreed,
     NotPermitted,
     OwnerMissing,
     TryLater,
@@ -122,6 +123,8 @@ def problem(why: Exception) -> Problem:
             return Problem(409, "owner-missing", "The owner is not there", str(why), True)
         case NotPermitted():
             return Problem(409, "not-permitted", "Microsoft 365 refused this to us", str(why), True)
+        case NotAgreed():
+            return Problem(409, "not-agreed", "It takes two people", str(why), True)
         case Misconfigured():
             return Problem(409, "misconfigured", "Something has to be set up for this", str(why), True)
         case Damaged():

@@ -8,7 +8,7 @@ from typing import Literal
 
 from shared.api.tokens import ADMIN, CROSS_OWNER, EXPORT, READ, RESTORE, ROLES
 
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 # owner: the one in the path, if the caller reaches it. own: the act shows and starts only what the caller reaches.
 # tenant: only callers who reach everyone. nobody: it is about nobody's data.
 Reach = Literal["owner", "own", "tenant", "nobody"]
@@ -85,10 +85,18 @@ ROUTES: tuple[Route, ...] = (
           body="VerificationOrder", answer="Care", status=202),
     Route("http_care", "GET", "care/{care}", "How far a verification or an order to forget is", answer="Care",
           audited=False),
-    Route("http_policy", "GET", "policy", "How long versions are kept", answer="RetentionPolicy"),
+    Route("http_policy", "GET", "policy", "How long versions are kept, and every change of it, newest first",
+          answer="Policy"),
+    Route("http_put_policy", "PUT", "policy", "Ask for another policy: a longer one counts at once", (ADMIN,),
+          body="PolicyOrder", answer="PolicyChange"),
+    Route("http_approve_policy", "POST", "policy/{change}/approve", "A second person's word for a shorter policy",
+          (ADMIN,), answer="PolicyChange"),
+    Route("http_reject_policy", "POST", "policy/{change}/reject", "Take back a change that does not count yet",
+          (ADMIN,), answer="PolicyChange"),
     Route("http_holds", "GET", "holds", "Whose versions nobody may forget", answer="Holds", reach="own"),
     Route("http_hold", "POST", "holds", "Hold all versions of an owner", (ADMIN,), body="HoldOrder", answer="Hold"),
-    Route("http_lift_hold", "DELETE", "holds/{owner}", "Lift the hold of an owner", (ADMIN,), answer="Hold"),
+    Route("http_lift_hold", "DELETE", "holds/{owner}", "Lift the hold of an owner; a second person has to ask, too",
+          (ADMIN,), answer="Hold"),
     Route("http_forget", "POST", "forget", "Forget what no rule needs, or a person (a dry run by default)", (ADMIN,),
           body="ForgetOrder", answer="Care", status=202),
     Route("http_certificate", "GET", "certificates/{care}", "What was removed of a person, and what a hold kept",

@@ -234,6 +234,8 @@ def _hold_row(hold: Hold) -> Columns:
                 "pinned": hold.pinned,
                 "lifted_at": hold.lifted_at,
                 "lifted_by": label(hold.lifted_by),
+                "asked_at": hold.asked_at,
+                "asked_by": label(hold.asked_by),
             }
         ),
     }
@@ -248,4 +250,6 @@ def _read_hold(row: Row) -> Hold:
         bool(row.get("pinned", False)),
         moment(row, "lifted_at"),
         columns.text(row, "lifted_by"),
+        moment(row, "asked_at"),
+        columns.text(row, "asked_by"),
     )

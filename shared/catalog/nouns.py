@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, get_args
 
-from shared.model import Account, Lane, Mode, Owner, Place, Restored, Selection, Version
+from shared.model import Account, Json, Lane, Mode, Owner, Place, Restored, Selection, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +239,27 @@ class Hold:
     pinned: bool = False
     lifted_at: datetime | None = None
     lifted_by: str = ""
+    asked_at: datetime | None = None  # when the first of two people asked to lift it
+    asked_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """One change of the retention policy, numbered from 1. `rules`: all of it, as texts; `shortened`: in words what it
+    no longer promises; `effective_at`: from when on it counts, None until somebody approved it."""
+
+    change: int
+    rules: Json
+    by: str
+    at: datetime
+    reason: str = ""
+    shortened: tuple[str, ...] = ()
+    approved_by: str = ""
+    approved_at: datetime | None = None
+    rejected_by: str = ""
+    rejected_at: datetime | None = None
+    effective_at: datetime | None = None
+    etag: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

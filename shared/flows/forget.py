@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from shared.catalog.nouns import CareRow, Hold
 from shared.errors import Contended, Damaged
 from shared.flows import care as caring
-from shared.flows import person
+from shared.flows import person, policy
 from shared.flows.care import Care, Refuse
 from shared.flows.clerk import catch_up
 from shared.flows.house import House
 from shared.flows.ledgerbook import Book, open_book
+from shared.flows.retention import Retention
 from shared.flows.sheet import Sheet, after
 from shared.flows.verify import owners_of
 from shared.model import FeedState, Forgotten, Hole, Owner
@@ -33,19 +34,22 @@ IDS_A_PAGE = 2000  # names in one page: its manifest stays well below a megabyte
 TRIES_AGAINST_TWINS = 5
 
 
-async def start(house: House, *, by: str, dry: bool, owner: str = "") -> CareRow:
-    """Order a round of forgetting. `dry`: only count. One that is under way is found again instead."""
+async def start(house: House, *, by: str, dry: bool, owner: str = "", change: int = 0) -> CareRow:
+    """Order a round of forgetting. `dry`: only count; then `change` may name a change of the policy that does not count
+    yet. One that is under way is found again instead."""
     for row in await house.catalog.cares(house.tenant, TASK):
         if row.state not in caring.OVER and (row.options.get("dry") == "yes") == dry:
             return row
     name = f"{TASK}-{house.clock.now():%Y%m%dT%H%M%SZ}{'-dry' if dry else ''}"
     options = {"dry": "yes" if dry else "no"} | ({"owner": owner} if owner else {})
+    options |= {"policy": str(change)} if change and dry else {}
     return await caring.order(house, TASK, by=by, care=name, options=options)
 
 
 async def work(care: Care) -> bool:
     """Go on where the last ticket stopped; True when everyone's turn is over."""
     reaper, now = await trusted_time(care.house)
+    care.house = replace(care.house, retention=await _rules(care, now))
     said = care.progress()
     round_ = Round(care, reaper, now, dry=care.row.options.get("dry") == "yes")
     await round_.begin(said)
@@ -62,6 +66,14 @@ async def work(care: Care) -> bool:
     await round_.end()
     await care.save(care.progress(), round_.taken_counts())
     return True
+
+
+async def _rules(care: Care, now: datetime) -> Retention:
+    """Those in force by the storage's time; a dry run may ask what others would do."""
+    change = care.row.options.get("policy")
+    if change and care.row.options.get("dry") == "yes":
+        return await policy.proposed(care.house, int(change))
+    return await policy.in_force(care.house, now)
 
 
 async def trusted_time(house: House) -> tuple[Reaper, datetime]:

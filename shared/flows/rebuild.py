@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
+from shared import telemetry
 from shared.catalog.nouns import OwnerRow
 from shared.errors import Damaged, PartMissing
 from shared.flows.chain import Chain
@@ -39,7 +40,7 @@ Tell = Callable[[str], None]
 async def rebuild(house: House, tell: Tell = lambda _: None) -> Rebuilt:
     """Read all pages of the tenant in the order of their numbers and write what they say. Backup then goes on from the
     newest cursor of each feed. A damaged page is told and left out; what is behind it in its feed is still used."""
-    done = Rebuilt()
+    done, began = Rebuilt(), house.clock.now()
     forgotten = await forgotten_owners(house)
     for owner, care in forgotten.items():
         await house.catalog.put_owner(OwnerRow(owner, "forgotten", facts={"forgotten": care}))
@@ -53,6 +54,9 @@ async def rebuild(house: House, tell: Tell = lambda _: None) -> Rebuilt:
             await _together(house, waiting, done, tell)
             waiting = []
     await _together(house, waiting, done, tell)
+    counts = {name: getattr(done, name) for name in ("feeds", "pages", "versions", "already", "copied")}
+    seconds = round((house.clock.now() - began).total_seconds())
+    telemetry.tell("rebuild", damage=len(done.damage), seconds=seconds, **counts)
     return done
 
 

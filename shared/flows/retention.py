@@ -76,10 +76,17 @@ class Retention:
     skew_s: float = 300.0  # the clock may differ from the storage's by so much
     mass_share: float = 0.4  # of an owner's items of a kind changed or gone within a day: somebody has to look first
     mass_items: int = 20  # fewer are no mass
+    approval_days: int = 0  # within which a second person has to approve of a shorter policy, or of lifting a hold
+    delay_days: int = 0  # before a shorter policy counts
 
     @property
     def any(self) -> bool:
         return self.everyone is not None or bool(self.kinds) or bool(self.owners)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether changes need nobody's approval and no time."""
+        return not self.approval_days and not self.delay_days
 
     @property
     def told(self) -> dict[str, object]:
@@ -87,7 +94,7 @@ class Retention:
         return {
             "everyone": write_rule(self.everyone) if self.everyone else None,
             "kinds": {name: write_rule(rule) for name, rule in self.kinds.items()},
-            "owners": {pattern: write_rule(rule) for pattern, rule in self.owners},
+            "owners": [[pattern, write_rule(rule)] for pattern, rule in self.owners],
             "min_days": self.min_days,
             "grace_days": self.grace_days,
         }

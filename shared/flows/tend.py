@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shared.catalog.nouns import CareRow, VaultHealth
 from shared.errors import Misconfigured
-from shared.flows import care, forget, person, verify
+from shared.flows import care, forget, person, policy, verify
 from shared.flows.care import Work
 from shared.flows.house import House
 from shared.model import Json, Owner
@@ -20,7 +20,9 @@ async def tick(house: House) -> None:
     """The daily round. A doubled timer finds what is under way."""
     await care.wake(house)
     await verify.start(house, by="schedule")
-    if house.reaper is not None and (house.retention.any or await person.forgotten_owners(house)):
+    await policy.adopt(house)
+    rules = await policy.in_force(house, house.clock.now())
+    if house.reaper is not None and (rules.any or await person.forgotten_owners(house)):
         await forget.start(house, by="schedule", dry=False)
 
 
@@ -44,10 +46,12 @@ async def verify_now(house: House, *, by: str, deep: str) -> CareRow:
     return await verify.start(house, by=by, deep=deep)
 
 
-async def forget_now(house: House, owner: Owner | None, *, whole: bool, dry: bool, by: str) -> CareRow:
+async def forget_now(
+    house: House, owner: Owner | None, *, whole: bool, dry: bool, by: str, change: int = 0
+) -> CareRow:
     """A round of retention (of one owner), or with `whole` a person and all that is kept of them."""
     if not whole:
-        return await forget.start(house, by=by, dry=dry, owner=owner.key if owner else "")
+        return await forget.start(house, by=by, dry=dry, owner=owner.key if owner else "", change=change)
     if owner is None:
         raise Misconfigured("owner: name the person that is to be forgotten")
     return await person.start(house, owner, by=by, dry=dry)

@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {
     "http_start_restore": ORDER,
     "http_start_backup": {"owners": ["a1"]},
     "http_start_verification": {"deep": "all"},
+    "http_put_policy": {"everyone": "all:90", "owners": [{"pattern": "ann@*", "rule": "all:5"}], "reason": "case 7"},
     "http_hold": {"owner": ANN.key, "reason": "case 7"},
     "http_forget": {"owner": ANN.key},
     "http_start_export": ORDER,
@@ -308,6 +309,24 @@ async def test_a_drill_is_ordered_from_whoever_may_carry_it_out(kept: Kept) -> N
     told = body_of(response)
     assert (told["task"], response.headers["Location"]) == ("drill", f"/api/drills/{told['care']}")
     assert [(queue, ticket["care"]) for queue, ticket in kept.sent.tickets] == [("drill", told["care"])]
+
+
+async def test_a_policy_that_keeps_less_waits_for_somebody_else(kept: Kept) -> None:
+    order = {"everyone": "all:90", "reason": "the archive is full"}
+    change = body_of(await kept.knock("http_put_policy", roles=[ADMIN], body=order))
+    assert (change["state"], change["by"], change["effective_at"]) == ("proposed", "caller-1", None)
+    mine = await kept.knock("http_approve_policy", roles=[ADMIN], change=str(change["change"]))
+    assert (mine.status_code, body_of(mine)["type"]) == (409, "urn:holdfast:problem:not-agreed")
+    told = body_of(await kept.knock("http_policy"))
+    assert told["in_force"]["everyone"] is None and [c["change"] for c in told["changes"]] == [2, 1]
+    others = body_of(await kept.knock("http_approve_policy", roles=[ADMIN], change="1"))  # asked for by caller-2
+    assert (others["state"], others["approved_by"]) == ("waits", "caller-1")
+    wrong = await kept.knock("http_put_policy", roles=[ADMIN], body={"everyone": "a while", "reason": "x"})
+    assert wrong.status_code == 400 and "all:30" in body_of(wrong)["detail"]
+    dry = body_of(await kept.knock("http_forget", roles=[ADMIN], body={"policy_change": 2}))
+    assert dry["options"] == {"dry": "yes", "policy": "2"}
+    real = await kept.knock("http_forget", roles=[ADMIN], body={"policy_change": 2, "dry_run": False})
+    assert real.status_code == 400
 
 
 async def test_a_restore_can_be_cancelled(kept: Kept) -> None:

@@ -32,6 +32,7 @@ from shared.catalog.nouns import (
     OutcomeRow,
     OwnerRow,
     Picked,
+    PolicyRow,
     RestoreRow,
     Result,
     RunRow,
@@ -42,6 +43,7 @@ from shared.checkup.nouns import Credential, Setup, SignIn
 from shared.errors import Misconfigured
 from shared.flows.house import House
 from shared.flows.person import certificate
+from shared.flows.retention import Retention
 from shared.flows.sheet import Sheet, after
 from shared.kinds import KINDS
 from shared.model import (
@@ -146,6 +148,7 @@ def sample_params(route: Route) -> dict[str, str]:
         "care": "forget-person-1",
         "export": "export-1",
         "drill": "drill-1",
+        "change": "1",
         "volume": "1",
     }
     if route.name == "http_approve_restore":
@@ -164,7 +167,8 @@ async def keep() -> Kept:
     catalog = Catalog(rows, vault.read_page)
     parcels = MemoryParcels("https://blobs.example")
     house = House(
-        TENANT, clock, vault, catalog, sent, no_graph, KINDS, target_tenant="t2", parcels=parcels  # type: ignore[arg-type]
+        TENANT, clock, vault, catalog, sent, no_graph, KINDS, target_tenant="t2", parcels=parcels,  # type: ignore[arg-type]
+        retention=Retention(approval_days=7, delay_days=7),
     )  # fmt: skip
     content = bytes(range(256)) * 4
     big = await vault.keep(_source(content))
@@ -253,5 +257,7 @@ async def _told(house: House) -> None:
     results = (Result(Picked(ANN, INBOX_ID, LETTER, 1, "Hi <b>"), "differs", differs),)
     await catalog.put_drill(DrillRow("drill-1", "mail", "drilled", results=results))
     await catalog.put_drill(DrillRow("drill-1", "rules", "not drilled", "it lies in no folders", "left"))
+    rules = {"everyone": "all:9", "kinds": {}, "owners": [["x", "all:5"]], "min_days": 30, "grace_days": 14}
+    await catalog.put_policy(TENANT, PolicyRow(1, rules, "caller-2", NOW, "case 7", ("everyone: less is promised",)))
     await catalog.put_hold(Hold(ANN, "caller-1", NOW, "case 7"))
     await catalog.put_lost(LostTicket("m1", "backup", "{}", "failed five times", NOW))

@@ -253,6 +253,8 @@ NOT_IN_AZURE = {
             "RETENTION_GRACE_DAYS",
             "RETENTION_CLOCK_S",
             "RETENTION_MASS_PERCENT",
+            "RETENTION_APPROVAL_DAYS",
+            "RETENTION_DELAY_DAYS",
         ),
         "its default is right; through moreSettings",
     ),
