@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 from typing import get_args
 
@@ -142,6 +143,12 @@ class Ledger:
     async def audits(self, limit: int = 200) -> list[AuditRow]:
         """The newest first."""
         return [ledger.read_audit(row) for row in await self._rows.page(AUDIT, ledger.AUDIT, "", "~", limit=limit)]
+
+    async def audits_between(self, begin: datetime, end: datetime) -> list[AuditRow]:
+        """From `begin` on and before `end`, the oldest first."""
+        low, high = f"{keys.inverted_time(end)}}}", f"{keys.inverted_time(begin)}}}"
+        found = [ledger.read_audit(row) async for row in self._all(AUDIT, ledger.AUDIT, low, high)]
+        return sorted(found, key=lambda audit: audit.at)
 
     # -- restores
 

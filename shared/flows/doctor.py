@@ -16,7 +16,7 @@ from shared.catalog.nouns import CareRow
 from shared.checkup import rules
 from shared.checkup.nouns import Check, Checkup, Credential, Finding, Instruments
 from shared.errors import Contended, NeedsPerson, OwnerMissing, Verdict
-from shared.flows import care
+from shared.flows import audit_trail, care
 from shared.flows.house import House, scope
 from shared.flows.verify import TASK as VERIFY
 from shared.flows.walk import Walk
@@ -101,6 +101,7 @@ def _checks(house: House, instruments: Instruments, ends: list[datetime]) -> Seq
     more = [(each.__name__, each) for each in named]
     if "backup" in setup.apps:
         more += [("access", lambda: access(house)), ("owners", lambda: troubled(house))]
+        more += [("audit", lambda: audit(house))]
     return [*more, ("work", lambda: work(house)), ("apps", lambda: silent(house, setup.role))]
 
 
@@ -162,6 +163,12 @@ def locked(owner: Owner, what: str, why: str) -> Finding:
     return Finding("access", "warning", owner.key, f"{what}: {why}"[:500], remedy)
 
 
+async def audit(house: House) -> list[Finding]:
+    """Whether the audit's pages are whole and still agree with the table."""
+    remedy = "look in the account's own logs who changed it; the pages in the vault are what was noted"
+    return [Finding("audit", "error", "audit", text, remedy) for text in await audit_trail.check(house)]
+
+
 async def work(house: House) -> list[Finding]:
     """Whether anything happens at all."""
     found, now = [], house.clock.now()
@@ -208,7 +215,10 @@ async def silent(house: House, role: str) -> list[Finding]:
 
 
 async def tick(house: House, instruments: Instruments) -> Checkup:
-    """The daily look: kept for the app that answers calls, and told for alerts."""
+    """The daily look: kept for the app that answers calls, and told for alerts. Before it, the day's audit is written
+    by the app that takes the calls."""
+    if instruments.setup.role in ("all", "backup"):
+        await audit_trail.write(house)
     made = await examine(house, instruments)
     days = (made.ends - made.at).days if made.ends else NO_END_DAYS
     tell(

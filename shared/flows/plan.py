@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 from shared.catalog.nouns import LaneRow, OwnerRow, RunRow
 from shared.errors import Contended, Misconfigured
-from shared.flows import export, lanes, restore
+from shared.flows import audit_trail, export, lanes, restore
 from shared.flows.house import House
 from shared.flows.walk import Walk
 from shared.graph.steps import Refused
@@ -32,6 +32,7 @@ async def tick(house: House) -> None:
             await house.queue.send(tickets.PLAN, tickets.write(PlanTicket(house.tenant, slot, owner_type)))
     await restore.wake(house)
     await export.wake(house)
+    await audit_trail.write(house)
 
 
 async def serve(ticket: PlanTicket, house: House) -> None:

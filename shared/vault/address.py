@@ -15,6 +15,7 @@ PARTS = "parts/"
 CLAIMS = "claims/"
 FORGOTTEN = "forgotten/"
 CERTIFICATES = "certificates/"
+AUDIT = "audit/"
 
 _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 _PAGE = re.compile(r"pages/([^/]+)/([^/]+)/([^/]+)/([a-z2-7]{26})/([0-9]{10})\.zip")
@@ -76,6 +77,16 @@ def read_page_name(name: str) -> Address | None:
     """None when the blob is no page."""
     found = _PAGE.fullmatch(name)
     return Address(found[1], found[2], found[3], found[4], int(found[5])) if found else None
+
+
+def audit_prefix(tenant: str) -> str:
+    return f"{AUDIT}{segment(tenant)}/"
+
+
+def audit_name(tenant: str, number: int) -> str:
+    if not 1 <= number <= 9_999_999_999:
+        raise ValueError(f"a page's number is 1 to 9999999999, not {number}")
+    return f"{audit_prefix(tenant)}{number:010d}.jsonl"
 
 
 def part_name(digest: str) -> str:
