@@ -23,6 +23,9 @@ from sandbox.tenant import (
     messages,
     photos,
     profiles,
+    site_list_columns,
+    site_list_items,
+    site_lists,
     sites,
     todo,
     todo_children,
@@ -33,7 +36,8 @@ from sandbox.tenant import (
 from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
-    directory, groups, group_delta, group_members, group_settings, group_writes, sites, mail_folders, messages,
+    directory, groups, group_delta, group_members, group_settings, group_writes, sites, site_lists,
+    site_list_columns, site_list_items, mail_folders, messages,
     attachments, contacts, photos, drives, calendars, events, event_delta, event_attachments, mailbox_settings,
     inbox_rules, categories, profiles, todo, todo_children, todo_files, transfer, transitive_members,
 )  # fmt: skip

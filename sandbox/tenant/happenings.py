@@ -15,11 +15,14 @@ def all_mutations() -> dict[str, Any]:
         group_mutations,
         mutations,
         settings_mutations,
+        site_list_mutations,
         todo_mutations,
     )
 
     out: dict[str, Any] = {}
-    everybody = (mutations, calendar_mutations, group_mutations, settings_mutations, todo_mutations, drives)
+    everybody = (
+        mutations, calendar_mutations, group_mutations, settings_mutations, site_list_mutations, todo_mutations, drives,
+    )  # fmt: skip
     for module in everybody:
         out |= module.mutations
     return out

@@ -16,6 +16,7 @@ from sandbox.tenant.seed_calendar import (
 from sandbox.tenant.seed_contacts import seed_contacts
 from sandbox.tenant.seed_drives import seed_awkward, seed_everyday, seed_small
 from sandbox.tenant.seed_groups import seed_awkward_groups, seed_crew
+from sandbox.tenant.seed_lists import seed_awkward_lists, seed_everyday_lists, seed_small_lists
 from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed_small_mail
 from sandbox.tenant.seed_settings import seed_awkward_settings, seed_small_settings
 from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
@@ -32,8 +33,8 @@ RESTORE_ROLES = frozenset({
     "Mail.Read", "Mail.ReadWrite", "MailboxSettings.Read", "Contacts.Read", "Contacts.ReadWrite",
     "ProfilePhoto.ReadWrite.All", "Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All",
     "Calendars.Read", "Calendars.ReadWrite", "MailboxSettings.ReadWrite", "Tasks.Read.All", "Tasks.ReadWrite.All",
-    "User.ReadWrite.All", "MailboxFolder.Read.All", "MailboxFolder.ReadWrite.All", "MailboxItem.Read.All",
-    "MailboxItem.ImportExport.All",
+    "Sites.Manage.All", "User.ReadWrite.All", "MailboxFolder.Read.All", "MailboxFolder.ReadWrite.All",
+    "MailboxItem.Read.All", "MailboxItem.ImportExport.All",
 })  # fmt: skip
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
@@ -135,6 +136,7 @@ def _small(tenant: Tenant) -> None:
     adele, bernd, _ = tenant.users.values()
     seed_profile(tenant, adele, bernd)
     seed_crew(tenant, photo=False)
+    seed_small_lists(tenant, "crew")
 
 
 def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
@@ -152,7 +154,9 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     share_calendar(tenant.calendars[bernd.id], tenant.calendars[adele.id])
     seed_small(tenant, bernd)
     seed_crew(tenant, photo=True)
+    seed_awkward_lists(tenant, "crew")
     seed_awkward_groups(tenant)
+    seed_small_lists(tenant, "crew")
     _person(tenant, "empty", "Empty Mailbox")
     seed_profile(tenant, adele, bernd)
     synced = _person(tenant, "synced", "Synced Person", synced=True, job_title="Clerk")
@@ -226,3 +230,5 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
     seed_awkward_todo(tenant, awkward.upn)
     seed_awkward(tenant, awkward, huge=40 * 1024 * 1024)
     seed_crew(tenant, photo=True)
+    seed_everyday_lists(tenant, "crew")
+    seed_small_lists(tenant, "crew")
