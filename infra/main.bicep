@@ -51,6 +51,8 @@ param include string = ''
 param exclude string = ''
 @description('Versions of a file: current, all, or how many older ones.')
 param fileVersions string = 'current'
+@description('Versions of a list item: current, all, or how many older ones.')
+param listVersions string = 'current'
 @description('SharePoint licences of the tenant: they decide how fast files may be read.')
 @minValue(1)
 param spoLicences int = 1000
@@ -447,6 +449,7 @@ var common = {
   BACKUP_INCLUDE: include
   BACKUP_EXCLUDE: exclude
   FILES_VERSIONS: fileVersions
+  LISTS_VERSIONS: listVersions
   SPO_LICENCES: string(spoLicences)
 }
 

@@ -161,6 +161,12 @@ KNOBS: tuple[Knob, ...] = (
         to.versions, "current",
     ),
     Knob(
+        "LISTS_VERSIONS", _POLICY,
+        "Versions of a list item that are taken when it is first seen or has changed: `current`, `all`, or how many "
+        "older ones besides the current.",
+        to.versions, "current",
+    ),
+    Knob(
         "EVENTS_PEOPLE", _POLICY,
         "Where a restored meeting tells who was invited and where it met, as nobody is invited again: `body` (at "
         "the end of its text), `attachment` (a text file), or `none` (only the kept record has it).",

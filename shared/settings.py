@@ -94,6 +94,7 @@ class Policy:
     include: tuple[str, ...] = ()  # empty: everyone
     exclude: tuple[str, ...] = ()
     file_versions: int = 0  # older ones besides the current
+    list_versions: int = 0
     events_people: Literal["body", "attachment", "none"] = "body"  # where a restored meeting tells who was invited
     objective_h: int = 24
     people_rules: tuple[PeopleRule, ...] = ()  # whom restores take for whom
@@ -347,6 +348,7 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         include=values["BACKUP_INCLUDE"] or (),
         exclude=values["BACKUP_EXCLUDE"] or (),
         file_versions=values["FILES_VERSIONS"],
+        list_versions=values["LISTS_VERSIONS"],
         events_people=values["EVENTS_PEOPLE"],
         objective_h=values["BACKUP_OBJECTIVE_H"],
         people_rules=values["RESTORE_PEOPLE_RULES"] or (),

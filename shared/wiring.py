@@ -23,6 +23,7 @@ from shared.kinds import KINDS
 from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
+from shared.kinds.lists import Lists
 from shared.model import Owner, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Rows
 from shared.settings import (
@@ -174,7 +175,12 @@ def make_gate(settings: Settings, clock: Clock) -> Gate:
 
 def _kinds(settings: Settings) -> Mapping[str, Kind]:
     policy = settings.policy
-    return {**KINDS, Files.name: Files(policy.file_versions), Events.name: Events(policy.events_people)}
+    return {
+        **KINDS,
+        Files.name: Files(policy.file_versions),
+        Events.name: Events(policy.events_people),
+        Lists.name: Lists(policy.list_versions),
+    }
 
 
 def _policy(settings: Settings) -> Policy:

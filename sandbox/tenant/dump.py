@@ -10,6 +10,7 @@ from sandbox.tenant.contacts_state import Contact, ContactFolder, ContactStore
 from sandbox.tenant.content import sha256
 from sandbox.tenant.mailbox import RECOVERABLE, Attachment, Folder, Mailbox, Message
 from sandbox.tenant.settings_dump import dump_configuration, dump_todo
+from sandbox.tenant.site_lists_dump import dump_lists
 from sandbox.tenant.state import Tenant, User
 
 Json = dict[str, Any]
@@ -40,7 +41,7 @@ def dump(tenant: Tenant) -> Json:
 
     drives = dump_drives(tenant)
     people = {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
-    return {**people, "groups": dump_groups(tenant)}
+    return {**people, "groups": dump_groups(tenant), "lists": dump_lists(tenant)}
 
 
 def _user(tenant: Tenant, user: User, drives: Json) -> Json:

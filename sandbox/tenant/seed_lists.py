@@ -8,6 +8,7 @@ from sandbox.tenant import site_list_mutations as do
 from sandbox.tenant.state import Tenant
 
 TERM = {"Label": "Köln", "TermGuid": "9a3b1c52-1c3e-4f7a-8f3d-0a4e2a9d6c11", "WssId": 1}
+TERM_SET = {"id": "8ed8c9ea-7052-4c1d-a4d7-b9c10bffea6f"}
 COLUMNS: list[dict[str, Any]] = [
     {"name": "Notes", "kind": "text", "facet": {"allowMultipleLines": True, "textType": "richText"}},
     {"name": "Amount", "kind": "number", "facet": {"decimalPlaces": "two", "minimum": 0.0}, "required": True},
@@ -23,9 +24,9 @@ COLUMNS: list[dict[str, Any]] = [
     {"name": "Related", "kind": "lookup", "facet": {"list": "Everything", "columnName": "Title",
                                                     "allowMultipleValues": True}},
     {"name": "Link", "kind": "hyperlinkOrPicture", "facet": {"isPicture": False}},
-    {"name": "Place", "kind": "term", "facet": {"allowMultipleValues": False, "showFullyQualifiedName": False}},
-    {"name": "Places", "kind": "term", "facet": {"allowMultipleValues": True, "showFullyQualifiedName": False}},
-    {"name": "Label", "kind": "calculated", "readOnly": True,
+    {"name": "Place", "kind": "term", "facet": {"allowMultipleValues": False, "termSet": TERM_SET}},
+    {"name": "Places", "kind": "term", "facet": {"allowMultipleValues": True, "termSet": TERM_SET}},
+    {"name": "Label", "kind": "calculated",
      "facet": {"formula": "=[Title]&[State]", "outputType": "text"}},
     {"name": "Where", "kind": "geolocation"},
     {"name": "Face", "kind": "thumbnail"},
@@ -66,7 +67,8 @@ def seed_awkward_lists(tenant: Tenant, site: str) -> None:
     do.add_list_item(tenant, site, "Everything", "Second", **common, Related=["First"])
     do.edit_list_item(tenant, site, "Everything", "First", Related=["Second", "First"])
     do.add_list_item(tenant, site, "Everything", "It's \"odd\": % & # ü 名", Amount=0.0)
-    do.add_list_item(tenant, site, "Everything", "Only a title", Amount=1.0)
+    do.add_content_type(tenant, site, "Invoice", "Everything")
+    do.add_list_item(tenant, site, "Everything", "Only a title", Amount=1.0, content_type="Invoice")
     do.add_list_folder(tenant, site, "Everything", "2025")
     do.add_list_folder(tenant, site, "Everything", "Q1 ü", folder="2025")
     do.add_list_item(tenant, site, "Everything", "Deep", folder="2025/Q1 ü", Amount=3.0, Project="Gemini")

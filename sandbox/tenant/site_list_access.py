@@ -7,9 +7,11 @@ from sandbox.tenant.site_list_fields import Shelf
 from sandbox.tenant.site_lists_state import ListItem, lists_of
 from sandbox.tenant.sites import the_site
 
-READ = ("Sites.Read.All", "Sites.ReadWrite.All", "Sites.Manage.All", "Sites.FullControl.All")
-WRITE = ("Sites.ReadWrite.All", "Sites.Manage.All", "Sites.FullControl.All")
+# as the permission map has it: a higher role does not always include a lower one
+READ = ("Sites.Read.All", "Sites.ReadWrite.All")
+WRITE = ("Sites.ReadWrite.All",)
 MANAGE = ("Sites.Manage.All", "Sites.FullControl.All")  # columns and content types
+READ_COLUMNS = (*READ, *MANAGE)
 
 
 def missing() -> Refusal:

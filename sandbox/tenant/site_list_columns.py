@@ -7,7 +7,7 @@ from functools import partial
 
 from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, units
 from sandbox.tenant.odata import context
-from sandbox.tenant.site_list_access import MANAGE, READ, shelf_of
+from sandbox.tenant.site_list_access import MANAGE, READ_COLUMNS, shelf_of
 from sandbox.tenant.site_list_fields import KINDS, Shelf, bad
 from sandbox.tenant.site_lists_state import SiteList, lists_of
 from sandbox.tenant.sites import the_site
@@ -46,13 +46,13 @@ def column_json(column: Json) -> Json:
     return dict(column)
 
 
-@on("GET", LIST + "/columns", *READ, query=QUERY)
+@on("GET", LIST + "/columns", *READ_COLUMNS, query=QUERY)
 async def list_columns(call: Call, site: str, list_: str) -> Answer:
     own = shelf_of(call, site, list_).list
     return Answer(200, {"@odata.context": context(call), "value": [column_json(c) for c in own.columns.values()]})
 
 
-@ASK("GET", LIST + "/columns/{column}", *READ, query=QUERY[:1])
+@ASK("GET", LIST + "/columns/{column}", *READ_COLUMNS, query=QUERY[:1])
 async def get_column(call: Call, site: str, list_: str, column: str) -> Answer:
     return Answer(200, column_json(_the_column(shelf_of(call, site, list_).list, column)))
 
@@ -125,6 +125,7 @@ def define(shelf: Shelf, body: Json) -> Json:
         raise bad("A calculated column needs a formula.")
     _check_index(own, body)
     facts = {k: v for k, v in body.items() if k not in (*KINDS, "name") and "@" not in k}
+    facts |= {"readOnly": True} if kind == "calculated" else {}
     return shelf.store.add_column(own, name, kind, _filled(kind, facet), **{**facts, "displayName": display})
 
 
@@ -145,7 +146,8 @@ def _filled(kind: str, facet: Json) -> Json:
     if kind == "number":
         return {"decimalPlaces": "automatic", "displayAs": "number", **facet}
     if kind == "term":
-        return {k: v for k, v in facet.items() if k not in ("termSet", "parentTerm")}
+        shown = {k: v for k, v in facet.items() if k not in ("termSet", "parentTerm")}
+        return {"allowMultipleValues": False, "showFullyQualifiedName": False, **shown}
     return dict(facet)
 
 
@@ -163,7 +165,7 @@ def _check_index(own: SiteList, body: Json) -> None:
 # --- content types
 
 
-@on("GET", LIST + "/contentTypes", *READ, query=QUERY)
+@on("GET", LIST + "/contentTypes", *READ_COLUMNS, query=QUERY)
 async def list_content_types(call: Call, site: str, list_: str) -> Answer:
     own = shelf_of(call, site, list_).list
     return Answer(200, {"@odata.context": context(call), "value": [dict(one) for one in own.content_types]})
@@ -187,7 +189,7 @@ async def add_copy(call: Call, site: str, list_: str) -> Answer:
     return Answer(201, dict(made))
 
 
-@on("GET", "/sites/{site}/contentTypes", *READ, query=QUERY)
+@on("GET", "/sites/{site}/contentTypes", *READ_COLUMNS, query=QUERY)
 async def site_content_types(call: Call, site: str) -> Answer:
     store = lists_of(call.tenant, the_site(call, site))
     return Answer(200, {"@odata.context": context(call), "value": [dict(one) for one in store.content_types]})

@@ -8,8 +8,10 @@ from functools import partial
 from typing import Any
 
 from sandbox.tenant.content import Held
-from sandbox.tenant.site_list_fields import kind_of
+from sandbox.tenant.site_list_columns import define
+from sandbox.tenant.site_list_fields import Shelf, kind_of
 from sandbox.tenant.site_lists_state import Json, ListItem, SiteList, SiteLists, lists_of
+from sandbox.tenant.site_lists_state import content_type as new_content_type
 from sandbox.tenant.state import Tenant
 
 
@@ -81,7 +83,18 @@ def add_column(
     own = list_by(store, list_name)
     if "list" in facet:
         facet["listId"] = list_by(store, facet.pop("list")).id
-    return {"id": store.add_column(own, name, kind, facet, **facts)["id"]}
+    return {"id": define(Shelf(store, own), {"name": name, kind: facet, **facts})["id"]}
+
+
+def add_content_type(tenant: Tenant, site: str, name: str, list_name: str) -> Json:
+    """A content type of the site, put on a list."""
+    store = store_of(tenant, site)
+    own, tails = list_by(store, list_name), [store.ids.guid().replace("-", "").upper() for _ in range(2)]
+    top = new_content_type(f"0x0100{tails[0]}", name, "0x01")
+    store.content_types.append({**top, "group": "Custom Content Types", "isBuiltIn": False})
+    own.content_types.append(new_content_type(f"{top['id']}00{tails[1]}", name, top["id"]))
+    store.changed(own)
+    return {"id": top["id"]}
 
 
 def delete_list(tenant: Tenant, site: str, list_name: str) -> Json:
@@ -100,13 +113,14 @@ def rename_list(tenant: Tenant, site: str, list_name: str, name: str) -> Json:
 
 def add_list_item(
     tenant: Tenant, site: str, list_name: str, title: str, folder: str = "", attachments: Json | None = None,
-    **values: Any,
+    content_type: str = "Item", **values: Any,
 ) -> Json:  # fmt: skip
     """`attachments`: name -> text."""
     store = store_of(tenant, site)
     own = list_by(store, list_name)
     files = {name: Held(text.encode()) for name, text in (attachments or {}).items()}
-    made = store.add_item(own, {"Title": title, **_values(store, own, values)}, folder=folder, attachments=files)
+    made = store.add_item(own, {"Title": title, **_values(store, own, values)}, folder=folder, attachments=files,
+                          content_type=content_type)
     return {"id": str(made.id)}
 
 
@@ -158,7 +172,7 @@ def many_list_items(tenant: Tenant, site: str, list_name: str, count: int) -> Js
 mutations: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
-        add_list, add_column, delete_list, rename_list, add_list_item, add_list_folder, edit_list_item,
-        delete_list_item, attach_to_list_item, expire_list_tokens, many_list_items,
+        add_list, add_column, add_content_type, delete_list, rename_list, add_list_item, add_list_folder,
+        edit_list_item, delete_list_item, attach_to_list_item, expire_list_tokens, many_list_items,
     )
 }  # fmt: skip

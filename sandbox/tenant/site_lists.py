@@ -81,7 +81,7 @@ async def get_list(call: Call, site: str, list_: str) -> Answer:
     return Answer(200, list_json(shelf_of(call, site, list_), read_view(call, MEMBERS, EXPANDABLE)))
 
 
-@on("POST", LISTS, *WRITE)
+@on("POST", LISTS, *WRITE, "Sites.Manage.All")
 async def create_list(call: Call, site: str) -> Answer:
     """The name comes from the display name, which no other list of the web may have (Graph docs: list-create)."""
     store = lists_of(call.tenant, the_site(call, site))

@@ -85,7 +85,7 @@ class SiteLists:
         self.tenant, self.site_id = tenant, site.id
         self.ids = Ids(f"{tenant.options.seed}/lists/{site.web_url}")
         self.lists: dict[str, SiteList] = {}
-        self.content_types: list[Json] = [_content_type(ITEM_TYPE, "Item"), _content_type(FOLDER_TYPE, "Folder")]
+        self.content_types: list[Json] = [content_type(ITEM_TYPE, "Item"), content_type(FOLDER_TYPE, "Folder")]
         if site.parent is None:
             self._people_list()
 
@@ -111,7 +111,7 @@ class SiteLists:
         made = SiteList(self.ids.guid(), name, display_name, template, now, now, by or self.anyone(), **facts)
         made.columns = {c["name"]: c for c in base_columns(self.ids)}
         made.content_types = [
-            _content_type(f"{one['id']}00{self.ids.guid().replace('-', '').upper()}", one["name"], one["id"])
+            content_type(f"{one['id']}00{self.ids.guid().replace('-', '').upper()}", one["name"], one["id"])
             for one in self.content_types[:2]
         ]
         self.lists[made.id] = made
@@ -269,7 +269,7 @@ def base_columns(ids: Ids) -> list[Json]:
     ]
 
 
-def _content_type(id: str, name: str, parent: str = "") -> Json:
+def content_type(id: str, name: str, parent: str = "") -> Json:
     return {
         "id": id, "name": name, "description": "", "group": "List Content Types", "hidden": name == "Folder",
         "isBuiltIn": parent == "", "parentId": parent or id[:-2], "readOnly": False, "sealed": False,

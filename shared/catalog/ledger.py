@@ -170,6 +170,10 @@ class Ledger:
         if outcomes:
             await self._rows.upsert(OUTCOMES, [ledger.outcome_row(outcome) for outcome in outcomes])
 
+    async def outcome(self, restore: str, key: str) -> OutcomeRow | None:
+        row = await self._rows.get(OUTCOMES, keys.plain(restore), keys.tag(key))
+        return ledger.read_outcome(row) if row else None
+
     async def outcomes(self, restore: str, after: str = "", limit: int = 500) -> tuple[list[OutcomeRow], str | None]:
         """A stretch of a restore's report, and the outcome's key to go on behind (None: that was all)."""
         low = keys.behind(keys.tag(after)) if after else ""

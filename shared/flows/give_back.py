@@ -37,6 +37,16 @@ class KindWork:
 
     async def serve(self) -> bool:
         """True when the kind is done; False when the ticket has to stop before."""
+        progress = self.work.progress
+        if not await self._walked():
+            return False
+        if not self.kind.settles or progress.settling or self.work.row.preview:
+            return True
+        progress.settling, progress.stack, progress.items_done = True, None, 0
+        await self._save({}, {})
+        return await self._walked()
+
+    async def _walked(self) -> bool:
         progress, selection = self.work.progress, self.work.row.selection
         if selection.items:
             return await self._items()
@@ -94,7 +104,8 @@ class KindWork:
             into = await self._into(self.kind.folder(kept, frame.into, mark=mark(self.work.row.restore, version)))
             if lost := tuple(filter(None, into.facts.get("losses", "").split("\n"))):
                 # A folder is told of only when something about it could not be given back.
-                await self._tell([version], [Restored("completed", into.folder_id, lost)], frame)
+                told = [Restored("completed", into.folder_id, lost)]
+                await (self._add_to if self.work.progress.settling else self._tell)([version], told, frame)
                 self.lost = add(self.lost, dict.fromkeys(lost, 1))
         path = frame.path if into == frame.into and into.path != NOWHERE else f"{frame.path}/{version.name}"
         return Frame(frame.root, version.item_id, into, path, self.view.opened_by(version))
@@ -102,7 +113,8 @@ class KindWork:
     async def _root(self) -> Into:
         if self.kind.keeps_only:  # it goes nowhere: the walk only tells of each item
             return Into(self.work.row.place.owner, NOWHERE)
-        return await self._into(self.kind.root(self.work.row.place))
+        root = await self._into(self.kind.root(self.work.row.place))
+        return replace(root, facts={**root.facts, "settling": "yes"}) if self.work.progress.settling else root
 
     async def _into(self, act: Steps[Into]) -> Into:
         try:
@@ -124,7 +136,7 @@ class KindWork:
             if version is None or version.folderish:
                 continue  # another kind of the selection has it, or nobody: the counts show it
             frame = Frame(version.feed_id, "", root, "")
-            if self.work.row.place.original:
+            if self.work.row.place.original or not self.kind.tops:
                 for above in await self.view.ancestors(version):
                     frame = await self._enter(frame, above)
             await self._give_back_all([version], frame)
@@ -136,6 +148,10 @@ class KindWork:
         wanted = list(versions)
         if self.work.row.selection.changed_since:
             wanted = await changed_since(self.view, wanted)
+        if self.work.progress.settling:
+            if await self._settle(wanted if frame.into.facts.get("settle") else (), frame):
+                frame.after = versions[-1].item_id
+            return
         for group in groups(wanted, AT_ONCE):
             outcomes = await self._give_back(group, frame.into)
             await self._tell(group, outcomes, frame)
@@ -160,7 +176,8 @@ class KindWork:
         told = [_outcome(result) for result in results]
         for i, result in enumerate(results):
             if isinstance(result, WouldWrite):
-                told[i] = replace(told[i], losses=await self._foreseen(versions[i]))
+                known = result.losses
+                told[i] = replace(told[i], losses=await self._foreseen(versions[i]) if known is None else known)
         return told
 
     def _not_begun(self, version: Version, into: Into) -> Restored | Exception:
@@ -196,6 +213,52 @@ class KindWork:
         mode: Mode = "skip" if self.work.row.preview else self.work.row.mode
         return self.kind.restore(kept, into, mark=mark(self.work.row.restore, version), mode=mode)
 
+    # -- the second walk
+
+    async def _settle(self, versions: Sequence[Version], frame: Frame) -> bool:
+        """What items point at, now that it is there. Only what is lost of it is told: the items themselves are. False
+        when the ticket has to stop before."""
+        for group in groups([v for v in versions if v.state == "kept"], AT_ONCE):
+            tried: list[tuple[str, ...] | Exception] = [TryLater("not begun")] * len(group)
+            for _ in range(TRIES_PER_ITEM):
+                open_ = [i for i, result in enumerate(tried) if isinstance(result, TryLater)]
+                acts = await asyncio.gather(*(self._settling(group[i], frame.into) for i in open_))
+                for i, result in zip(open_, await self.walk.play_all(acts) if acts else (), strict=True):
+                    tried[i] = result
+            if late := outage(tried):
+                raise late
+            lost = [result if isinstance(result, tuple) else (_outcome(result).note,) for result in tried]
+            told = [(v, Restored("completed", losses=why)) for v, why in zip(group, lost, strict=True) if why]
+            await self._add_to([v for v, _ in told], [outcome for _, outcome in told], frame)
+            frame.after = group[-1].item_id
+            losses: dict[str, int] = {}
+            for _, outcome in told:
+                losses = add(losses, dict.fromkeys(outcome.losses, 1))
+            await self._save({}, losses)
+            if self.work.must_stop:
+                return False
+        return True
+
+    async def _settling(self, version: Version, into: Into) -> Steps[tuple[str, ...]]:
+        try:
+            version = await self.view.whole(version)
+            kept = Kept(version, await self.view.house.vault.record(version))
+        except Damaged:
+            return _nothing()  # told by the first walk
+        return self.kind.settle(kept, into, mark=mark(self.work.row.restore, version))
+
+    async def _add_to(self, versions: Sequence[Version], outcomes: Sequence[Restored], frame: Frame) -> None:
+        """Losses beside those that the first walk told of the same items."""
+        catalog, restore = self.view.house.catalog, self.work.row.restore
+        merged = []
+        for version, outcome in zip(versions, outcomes, strict=True):
+            row = await catalog.outcome(restore, mark("", version))
+            if row is not None:
+                losses = tuple(dict.fromkeys((*row.outcome.losses, *outcome.losses)))
+                outcome = replace(row.outcome, losses=losses)
+            merged.append(outcome)
+        await self._tell(versions, merged, frame)
+
     async def _tell(self, versions: Sequence[Version], outcomes: Sequence[Restored], frame: Frame) -> None:
         now, row = self.view.house.clock.now(), self.work.row
         await self.view.house.catalog.put_outcomes(
@@ -228,6 +291,11 @@ class KindWork:
             counts = add(counts, {name: 1})
             estimate = add(estimate, {"items": 1, "bytes": version.size_bytes, "milliseconds": int(seconds * 1000)})
         return counts, losses, estimate
+
+
+def _nothing() -> Steps[tuple[str, ...]]:
+    yield from ()
+    return ()
 
 
 def _failed(why: Verdict) -> Steps[Restored]:

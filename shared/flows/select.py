@@ -41,6 +41,7 @@ class Progress:
     kinds_done: list[str] = field(default_factory=list)
     stack: list[Frame] | None = None  # None: the kind at work has not begun
     items_done: int = 0  # of a selection by item, in the kind at work
+    settling: bool = False  # the kind at work is in its second walk
 
     def write(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -54,7 +55,7 @@ def read_progress(text: str, owner: Owner) -> Progress:
         body = json.loads(text)
         stack = body["stack"]
         frames = [_frame(f) for f in stack] if stack is not None else None
-        return Progress(list(body["kinds_done"]), frames, int(body["items_done"]))
+        return Progress(list(body["kinds_done"]), frames, int(body["items_done"]), body.get("settling") is True)
     except (ValueError, KeyError, TypeError) as why:
         raise FormatUnknown(f"restore progress of {owner.key} can't be read; order the restore again") from why
 

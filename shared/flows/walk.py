@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from shared.errors import TryLater, Unreachable, Verdict
 from shared.flows.house import House
-from shared.graph.steps import Fetch, Read, Refused, Reply, Step, Steps, Together, Upload, Whom
+from shared.graph.steps import Fetch, Foretold, Read, Refused, Reply, Step, Steps, Together, Upload, Whom
 from shared.model import Chunk, Part
 from shared.ports import Graph, Pieces, Scope
 from shared.quickxor import QuickXor
@@ -34,7 +34,11 @@ class Loose:
 
 
 class WouldWrite(Exception):
-    """A preview reached the first request that changes something."""
+    """A preview reached the first request that changes something. `losses`: what the act knew by then."""
+
+    def __init__(self, losses: tuple[str, ...] | None = None) -> None:
+        super().__init__("would write")
+        self.losses = losses
 
 
 class Walk:
@@ -113,8 +117,10 @@ class Walk:
 
     async def _answer(self, step: Step) -> Reply:
         if self._dry and not step.reads:
-            raise WouldWrite
+            raise WouldWrite(step.losses if isinstance(step, Foretold) else None)
         match step:
+            case Foretold():
+                return Reply(200)
             case Fetch():
                 return await self._fetch(step)
             case Upload():

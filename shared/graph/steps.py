@@ -9,7 +9,7 @@ raise `Refused`, which makes that one item lost, never its page.
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote
@@ -102,6 +102,14 @@ class Together(Step):
     @property
     def reads(self) -> bool:
         return all(step.reads for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold(Step):
+    """Said before the first write by an act that knows from its reads what it can't give back: a preview ends here and
+    tells it. No request."""
+
+    losses: tuple[str, ...] = ()
 
 
 class Refused(Exception):
@@ -202,6 +210,10 @@ def delete(path: str, *, units: int = 0) -> Step:
 
 def together(*steps: Step) -> Together:
     return Together("ALL", "", steps=steps)
+
+
+def foretold(losses: Sequence[str]) -> Foretold:
+    return Foretold("TELL", "", losses=tuple(losses))
 
 
 def read(part: Part) -> Read:

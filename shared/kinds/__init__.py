@@ -7,6 +7,7 @@ from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.groups import Groups
 from shared.kinds.kind import Kind
+from shared.kinds.lists import Lists
 from shared.kinds.mail import Mail
 from shared.kinds.mailbox_settings import MailboxSettings
 from shared.kinds.profile import Profile
@@ -15,5 +16,6 @@ from shared.kinds.todo import Todo
 
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(), Groups(),
+    Lists(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

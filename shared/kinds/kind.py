@@ -66,6 +66,8 @@ class Kind(ABC):
     excuses: ClassVar[Mapping[str, str]] = {}
     restore_bytes_per_s: ClassVar[int] = 500_000  # what the service lets one restore write (for estimates)
     restore_items_per_s: ClassVar[float] = 4.0
+    tops: ClassVar[bool] = True  # an item can lie at the top of a place; else single ones come with their folder
+    settles: ClassVar[bool] = False  # items point at others: a restore goes through them twice (see `settle`)
     keeps_only: ClassVar[str] = ""  # why nothing of it can be given back by an app, where that is so (see `KeptOnly`)
     reconcile_days: ClassVar[int]  # a full listing at least this often, though changes are known by delta
 
@@ -120,6 +122,13 @@ class Kind(ABC):
 
         Reads come before the first write, so that a preview can run the same act and stop there.
         """
+
+    def settle(self, kept: Kept, into: Into, *, mark: str) -> Steps[tuple[str, ...]]:
+        """The second walk, when all of the selection is there: point this item at what stands for those that it pointed
+        at; what could not be. Only of folders whose `into.facts` say "settle"; in this walk those given to `folder` say
+        "settling"."""
+        yield from ()
+        return ()
 
     def foresees(self, kept: Kept) -> tuple[str, ...]:
         """What a restore of this item can't give back as far as its record tells: what a preview says of it."""
