@@ -10,8 +10,8 @@ from shared import readings as to
 
 # Names that begin like this are ours: one that is not in KNOBS is a mistake, most likely a misspelt one.
 PREFIXES = (
-    "M365_", "BACKUP_", "RESTORE_", "VAULT_", "CATALOG_", "FILES_", "EVENTS_", "PAGE_", "PART_", "CHUNK_", "ITEM_",
-    "LANE_", "EXPORT_", "GRAPH_", "SPO_", "API_", "HOLDFAST_", "CARE_", "RETENTION",
+    "M365_", "BACKUP_", "RESTORE_", "VAULT_", "CATALOG_", "FILES_", "LISTS_", "EVENTS_", "PAGE_", "PART_", "CHUNK_",
+    "ITEM_", "LANE_", "EXPORT_", "GRAPH_", "SPO_", "API_", "HOLDFAST_", "CARE_", "RETENTION",
 )  # fmt: skip
 # ... but these belong to the command line of HashiCorp Vault, which many machines have.
 FOREIGN = frozenset({
