@@ -22,6 +22,8 @@ from sandbox.tenant import (
     mailbox_settings,
     messages,
     photos,
+    planner,
+    planner_tasks,
     profiles,
     site_list_columns,
     site_list_items,
@@ -39,7 +41,8 @@ WORKLOADS = (
     directory, groups, group_delta, group_members, group_settings, group_writes, sites, site_lists,
     site_list_columns, site_list_items, mail_folders, messages,
     attachments, contacts, photos, drives, calendars, events, event_delta, event_attachments, mailbox_settings,
-    inbox_rules, categories, profiles, todo, todo_children, todo_files, transfer, transitive_members,
+    inbox_rules, planner, planner_tasks, categories, profiles, todo, todo_children, todo_files, transfer,
+    transitive_members,
 )  # fmt: skip
 
 

@@ -37,11 +37,13 @@ UNSET: Json = {
 def dump(tenant: Tenant) -> Json:
     """People by principal name; the groups beside them under "groups"."""
     from sandbox.tenant.drives import dump_drives
+    from sandbox.tenant.planner_mutations import dump_planner
     from sandbox.tenant.seed_groups import dump_groups
 
     drives = dump_drives(tenant)
     people = {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
-    return {**people, "groups": dump_groups(tenant), "lists": dump_lists(tenant)}
+    beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
+    return {**people, **beside}
 
 
 def _user(tenant: Tenant, user: User, drives: Json) -> Json:

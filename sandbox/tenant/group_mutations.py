@@ -21,6 +21,11 @@ def group_of(tenant: Tenant, group: str) -> Group:
     return found
 
 
+def add_group(tenant: Tenant, group: str, **props: Any) -> Json:
+    made = tenant.add_group(group, group.capitalize(), facts=props)
+    return {"id": made.id}
+
+
 def edit_group(tenant: Tenant, group: str, **props: Any) -> Json:
     """Members of Graph's group, under their own names."""
     found = group_of(tenant, group)
@@ -82,6 +87,7 @@ def delete_group(tenant: Tenant, group: str, purge: bool = False) -> Json:
 
 
 _ALL: tuple[Callable[..., Json], ...] = (
-    edit_group, join_group, leave_group, set_group_photo, set_group_setting, drop_group_setting, delete_group,
+    add_group, edit_group, join_group, leave_group, set_group_photo, set_group_setting, drop_group_setting,
+    delete_group,
 )  # fmt: skip
 mutations: dict[str, Callable[..., Json]] = {act.__name__: act for act in _ALL}

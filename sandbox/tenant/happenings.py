@@ -14,6 +14,7 @@ def all_mutations() -> dict[str, Any]:
         drives,
         group_mutations,
         mutations,
+        planner_mutations,
         settings_mutations,
         site_list_mutations,
         todo_mutations,
@@ -21,7 +22,8 @@ def all_mutations() -> dict[str, Any]:
 
     out: dict[str, Any] = {}
     everybody = (
-        mutations, calendar_mutations, group_mutations, settings_mutations, site_list_mutations, todo_mutations, drives,
+        mutations, calendar_mutations, drives, group_mutations, planner_mutations, settings_mutations,
+        site_list_mutations, todo_mutations,
     )  # fmt: skip
     for module in everybody:
         out |= module.mutations

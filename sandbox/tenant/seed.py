@@ -7,6 +7,7 @@ import time
 
 from sandbox.tenant.certificates import federated_key, made_certificate
 from sandbox.tenant.oauth import federated_assertion
+from sandbox.tenant.planner_mutations import seed_awkward_planner, seed_small_planner
 from sandbox.tenant.seed_calendar import (
     seed_awkward_calendar,
     seed_everyday_calendar,
@@ -137,6 +138,7 @@ def _small(tenant: Tenant) -> None:
     seed_profile(tenant, adele, bernd)
     seed_crew(tenant, photo=False)
     seed_small_lists(tenant, "crew")
+    seed_small_planner(tenant)
 
 
 def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
@@ -156,6 +158,7 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_crew(tenant, photo=True)
     seed_awkward_lists(tenant, "crew")
     seed_awkward_groups(tenant)
+    seed_awkward_planner(tenant)
     _person(tenant, "empty", "Empty Mailbox")
     seed_profile(tenant, adele, bernd)
     synced = _person(tenant, "synced", "Synced Person", synced=True, job_title="Clerk")
@@ -230,3 +233,4 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
     seed_awkward(tenant, awkward, huge=40 * 1024 * 1024)
     seed_crew(tenant, photo=True)
     seed_everyday_lists(tenant, "crew")
+    seed_small_planner(tenant)

@@ -45,6 +45,7 @@ class Options:
     delete_goes_to: str = "deleteditems"  # or recoverableitemsdeletions: the docs do not say
     events_delta: bool = True  # the docs know it of beta alone, v1.0 has been seen to answer
     event_delta_exceptions: bool = False  # whether a changed occurrence is an entry of its own is not said
+    planner_expands_details: bool = True  # not in the docs of the lists; clients use it, and some were refused
     todo_child_changes_told: bool = False  # whether a task shows for a changed step or link is not said
     message_limit: int = 150 * 1024 * 1024
     licences: int = 500
@@ -167,6 +168,7 @@ class Tenant:
     def __init__(self, options: Options | None = None, domain: str = "contoso.example") -> None:
         from sandbox.tenant.faults import Faults
         from sandbox.tenant.group_state import GroupBook
+        from sandbox.tenant.planner_state import Planner
         from sandbox.tenant.sync import ChangeLog
         from sandbox.tenant.throttle import Throttle
 
@@ -192,6 +194,7 @@ class Tenant:
         self.import_sessions: dict[str, ImportSession] = {}
         self.directory_log = ChangeLog()
         self.group_book = GroupBook()
+        self.planner = Planner()
         self.outbox: list[dict[str, Any]] = []  # mails and invitations sent: must stay empty
         self.generation = 0  # counts every change of the tenant
         self.doors = Doors()

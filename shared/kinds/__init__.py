@@ -10,12 +10,14 @@ from shared.kinds.kind import Kind
 from shared.kinds.lists import Lists
 from shared.kinds.mail import Mail
 from shared.kinds.mailbox_settings import MailboxSettings
+from shared.kinds.planner import Planner
 from shared.kinds.profile import Profile
 from shared.kinds.rules import Rules
 from shared.kinds.todo import Todo
 
 ALL = (
-    Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(), Groups(),
+    Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
     Lists(),
+    Groups(), Planner(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

@@ -59,6 +59,7 @@ class Kind(ABC):
     losses: ClassVar[tuple[str, ...]]  # what a restore can't give back, in words for people
     tree: ClassVar[str | None] = None  # id of the feed whose items are folders that open feeds of their own, if any
     tree_days: ClassVar[int] = 7  # the tree is listed in full at least this often: delta may not tell of hidden folders
+    asks: ClassVar[int] = 1  # requests that an unchanged feed costs, at most and on average
     first: ClassVar[str] = ""  # id of the feed that is given back before the others, if they need what it makes
     has_folders: ClassVar[bool] = True  # items lie in folders, so that they can be given back into one made for them
     removal: ClassVar[str] = ""  # what becomes of a drill's folder in the end, for people; "": it can't go away

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -11,7 +11,7 @@ from sandbox.tenant.happenings import mutate
 from sandbox.tenant.state import Options
 from shared.flows import plan, restore
 from shared.flows.house import Limits, Policy
-from shared.model import Mode, Owner, Place, Selection
+from shared.model import Mode, Owner, OwnerType, Place, Selection
 from tests.rig import Probe, Worlds, drain, load, process, save, worlds
 
 ADELE, BERND = "adele@contoso.example", "bernd@contoso.example"
@@ -35,28 +35,54 @@ TOLD: dict[str, list[dict[str, Any]]] = {
         {"do": "set_mailbox_settings", "user": BERND, "timeZone": "UTC", "timeFormat": "h:mm tt"},
         {"do": "add_category", "user": ADELE, "name": "Another"},
     ],
+    "groups": [
+        {"do": "add_group", "group": "band", "resourceBehaviorOptions": ["WelcomeEmailDisabled"]},
+        {"do": "join_group", "group": "band", "user": BERND},
+        {"do": "set_group_photo", "group": "crew", "photo": "/9j/AAAB"},
+        {"do": "edit_group", "group": "band", "theme": "Red"},
+        {"do": "edit_group", "group": "crew", "theme": "Blue"},
+    ],
+    "planner": [
+        {"do": "add_group", "group": "band"},
+        {"do": "add_planner_task", "group": "crew", "plan": "Launch", "title": "Twin", "description": "one"},
+        {"do": "add_planner_task", "group": "crew", "plan": "Launch", "title": "Twin", "description": "other"},
+    ],
 }
+GROUPS = ("groups", "planner")
+SOURCE = dict.fromkeys(GROUPS, "crew")
+TARGET = dict.fromkeys(GROUPS, "band")
 
 
 async def prepared(worlds: Worlds, kind: str) -> None:
     mutate(worlds.tenant, TOLD[kind])
-    house = process(worlds, policy=Policy(kinds=(kind,)))
-    await plan.now(house, [_owner(worlds, ADELE).id])
+    house = process(worlds, policy=Policy(get_args(OwnerType), (kind,)))
+    await plan.now(house, [_owner(worlds, SOURCE.get(kind, ADELE)).id])
     await drain(worlds, house)
 
 
-def _owner(worlds: Worlds, upn: str) -> Owner:
-    user = worlds.tenant.find_user(upn)
-    assert user is not None
-    return Owner(worlds.tenant.id, "user", user.id, user.upn)
+def _owner(worlds: Worlds, name: str) -> Owner:
+    user = worlds.tenant.find_user(name)
+    if user is not None:
+        return Owner(worlds.tenant.id, "user", user.id, user.upn)
+    group = worlds.tenant.find_group(name)
+    assert group is not None
+    return Owner(worlds.tenant.id, "group", group.id, group.mail or "")
+
+
+def seen(worlds: Worlds, kind: str) -> Any:
+    """The target as it looks."""
+    if kind not in GROUPS:
+        return dump(worlds.tenant)[BERND]
+    told: dict[str, Any] = dump(worlds.tenant)[kind]
+    return {name: what for name, what in told.items() if name.startswith("band")}
 
 
 async def restored(worlds: Worlds, kind: str, mode: Mode, probe: Probe) -> tuple[Any, dict[str, int]]:
     """What the target looks like after the restore, with as many processes as it takes; and its counts."""
-    policy = Policy(kinds=(kind,))
+    policy = Policy(get_args(OwnerType), (kind,))
     ordered = process(worlds, policy=policy)
-    selection = Selection(_owner(worlds, ADELE), (kind,), worlds.clock.now())
-    place = Place(_owner(worlds, BERND), "original")
+    selection = Selection(_owner(worlds, SOURCE.get(kind, ADELE)), (kind,), worlds.clock.now())
+    place = Place(_owner(worlds, TARGET.get(kind, BERND)), "original")
     await restore.order(ordered, selection, place, mode, restore="r1", preview=False, by="test")
 
     def again() -> Any:
@@ -66,7 +92,8 @@ async def restored(worlds: Worlds, kind: str, mode: Mode, probe: Probe) -> tuple
     row = await again().catalog.restore(worlds.tenant.id, "r1")
     assert row is not None
     assert row.state == "done", row.problems
-    return dump(worlds.tenant)[BERND], dict(row.counts)
+    assert worlds.tenant.outbox == []
+    return seen(worlds, kind), dict(row.counts)
 
 
 @pytest.mark.parametrize("mode", ["create", "replace"])
