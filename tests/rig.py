@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import heapq
 import io
-import itertools
 import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -249,16 +248,20 @@ class Queues:
         self.waiting: list[_Waiting] = []
         self.poison: list[tuple[str, Message]] = []
         self.sent: list[_Waiting] = []  # all there ever were
-        self._numbers = itertools.count(1)
+        self._drawn = 0
 
     async def send(self, queue: str, text: str, delay_s: float = 0) -> None:
-        message = Message(f"m{next(self._numbers)}", text)
+        message = Message(f"m{self._number()}", text)
         self.sent.append(_Waiting(self.clock._now, 0, queue, message))
         self.put(queue, message, delay_s)
 
     def put(self, queue: str, message: Message, delay_s: float = 0) -> None:
         due = self.clock.now() + timedelta(seconds=delay_s)
-        heapq.heappush(self.waiting, _Waiting(due, next(self._numbers), queue, message))
+        heapq.heappush(self.waiting, _Waiting(due, self._number(), queue, message))
+
+    def _number(self) -> int:
+        self._drawn += 1  # a plain number: it is copied and pickled with the worlds
+        return self._drawn
 
     def take(self) -> _Waiting | None:
         if not self.waiting:
