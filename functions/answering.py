@@ -17,7 +17,7 @@ from shared.api import bodies
 from shared.api.keys import owner_of
 from shared.api.problems import MEDIA_TYPE, Forbidden, NotSetUp, problem
 from shared.api.routes import BY_NAME, Route
-from shared.api.tokens import ADMIN, Caller, as_owner, require
+from shared.api.tokens import ADMIN, Caller, as_owner, require, tenant_hint
 from shared.catalog.nouns import AuditRow
 from shared.errors import Misconfigured
 from shared.flows import departments
@@ -115,9 +115,11 @@ async def answer(route: Route, act: Act, req: func.HttpRequest) -> func.HttpResp
 async def _serve(route: Route, act: Act, req: func.HttpRequest, reference: str) -> Answer:
     headers = {name.lower(): value for name, value in req.headers.items()}
     caller = Caller("", frozenset())
+    tenant = tenant_hint(req.headers) if route.roles else ""
     if route.roles:
-        caller = await (await _set_up(wiring.gate)).admit(req.headers, req.url)
-    house = await _set_up(wiring.house)
+        gate = await _set_up(lambda: wiring.gate(tenant))  # which accepts nobody of another tenant, whatever the hint
+        caller = await gate.admit(req.headers, req.url)
+    house = await _set_up(lambda: wiring.house(tenant))
     caller = as_owner(caller) if house.self_service else caller
     note = _Notes(route, caller, _subject(req), house, reference)
     try:

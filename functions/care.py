@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from functions.platform import blueprint, message_of
+from functions.delivery import deliver, each_tenant, given_up
+from functions.platform import blueprint
 from functions.poison import GIVEN_UP
-from shared import wiring
-from shared.flows import settle, tend
-from shared.flows.settle import settling
-from shared.work.tickets import CARE, CareTicket, read
+from shared.flows import tend
+from shared.work.tickets import CARE, CareTicket
 
 bp = blueprint()
 
 
 @bp.timer_trigger(arg_name="timer", schedule="%CARE_SCHEDULE%", run_on_startup=False, use_monitor=True)
 async def timer_care(timer: func.TimerRequest) -> None:
-    await tend.tick(await wiring.house())
+    await each_tenant(tend.tick)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=CARE, connection="AzureWebJobsStorage")
 async def queue_care(message: func.QueueMessage) -> None:
-    house, ticket = await wiring.house(), message_of(message)
-    async with settling(ticket, CARE, house):
-        await tend.serve(read(ticket.text, CareTicket), house)
+    await deliver(message, CARE, CareTicket, tend.serve)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=f"{CARE}-poison", connection="AzureWebJobsStorage")
 async def poison_care(message: func.QueueMessage) -> None:
-    await settle.lose(message_of(message), CARE, await wiring.house(), GIVEN_UP)
+    await given_up(message, CARE, GIVEN_UP)

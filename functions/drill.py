@@ -6,12 +6,12 @@ import secrets
 
 import azure.functions as func
 
-from functions.platform import blueprint, message_of
+from functions.delivery import deliver, each_tenant, given_up
+from functions.platform import blueprint
 from functions.poison import GIVEN_UP
-from shared import wiring
-from shared.flows import drill, settle
-from shared.flows.settle import settling
-from shared.work.tickets import DRILL, CareTicket, read
+from shared.flows import drill
+from shared.flows.house import House
+from shared.work.tickets import DRILL, CareTicket
 
 bp = blueprint()
 
@@ -19,16 +19,18 @@ bp = blueprint()
 @bp.timer_trigger(arg_name="timer", schedule="%CARE_SCHEDULE%", run_on_startup=False, use_monitor=True)
 async def timer_drill(timer: func.TimerRequest) -> None:
     """Every day; whether a drill is due is for the flow to say."""
-    await drill.tick(await wiring.house(), secrets.token_hex(4))
+    await each_tenant(_tick)
+
+
+async def _tick(house: House) -> None:
+    await drill.tick(house, secrets.token_hex(4))
 
 
 @bp.queue_trigger(arg_name="message", queue_name=DRILL, connection="AzureWebJobsStorage")
 async def queue_drill(message: func.QueueMessage) -> None:
-    house, ticket = await wiring.house(), message_of(message)
-    async with settling(ticket, DRILL, house):
-        await drill.serve(read(ticket.text, CareTicket), house)
+    await deliver(message, DRILL, CareTicket, drill.serve)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=f"{DRILL}-poison", connection="AzureWebJobsStorage")
 async def poison_drill(message: func.QueueMessage) -> None:
-    await settle.lose(message_of(message), DRILL, await wiring.house(), GIVEN_UP)
+    await given_up(message, DRILL, GIVEN_UP)

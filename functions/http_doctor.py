@@ -13,5 +13,5 @@ bp = blueprint()
 
 @door(bp, "http_doctor")
 async def look(ask: Ask) -> Answer:
-    made = await doctor.examine(ask.house, await wiring.instruments())
+    made = await doctor.examine(ask.house, await wiring.instruments(ask.house.tenant))
     return Answer(checkup_shapes.whole(made, await doctor.others(ask.house, made.role)))

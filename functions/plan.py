@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from functions.platform import blueprint, message_of
-from shared import wiring
+from functions.delivery import deliver, each_tenant
+from functions.platform import blueprint
 from shared.flows import plan, watch
-from shared.flows.settle import settling
-from shared.work.tickets import PLAN, PlanTicket, read
+from shared.flows.house import House
+from shared.work.tickets import PLAN, PlanTicket
 
 bp = blueprint()
 
 
 @bp.timer_trigger(arg_name="timer", schedule="%BACKUP_SCHEDULE%", run_on_startup=False, use_monitor=True)
 async def timer_plan(timer: func.TimerRequest) -> None:
-    house = await wiring.house()
+    await each_tenant(_tick)
+
+
+async def _tick(house: House) -> None:
     await plan.tick(house)
     await watch.look(house)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=PLAN, connection="AzureWebJobsStorage")
 async def queue_plan(message: func.QueueMessage) -> None:
-    house, ticket = await wiring.house(), message_of(message)
-    async with settling(ticket, PLAN, house):
-        await plan.serve(read(ticket.text, PlanTicket), house)
+    await deliver(message, PLAN, PlanTicket, plan.serve)

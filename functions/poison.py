@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from functions.platform import blueprint, message_of
-from shared import wiring
-from shared.flows import settle
+from functions.delivery import given_up
+from functions.platform import blueprint
 from shared.work.tickets import BACKUP, ITEM, PLAN
 
 bp = blueprint()
@@ -15,14 +14,14 @@ GIVEN_UP = "it failed five times; the function app's log has each error"
 
 @bp.queue_trigger(arg_name="message", queue_name=f"{PLAN}-poison", connection="AzureWebJobsStorage")
 async def poison_plan(message: func.QueueMessage) -> None:
-    await settle.lose(message_of(message), PLAN, await wiring.house(), GIVEN_UP)
+    await given_up(message, PLAN, GIVEN_UP)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=f"{BACKUP}-poison", connection="AzureWebJobsStorage")
 async def poison_backup(message: func.QueueMessage) -> None:
-    await settle.lose(message_of(message), BACKUP, await wiring.house(), GIVEN_UP)
+    await given_up(message, BACKUP, GIVEN_UP)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=f"{ITEM}-poison", connection="AzureWebJobsStorage")
 async def poison_item(message: func.QueueMessage) -> None:
-    await settle.lose(message_of(message), ITEM, await wiring.house(), GIVEN_UP)
+    await given_up(message, ITEM, GIVEN_UP)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from functions.platform import blueprint, message_of
+from functions.delivery import deliver, given_up
+from functions.platform import blueprint
 from functions.poison import GIVEN_UP
-from shared import wiring
-from shared.flows import restore, settle
-from shared.flows.settle import settling
-from shared.work.tickets import RESTORE, RestoreTicket, read
+from shared.flows import restore
+from shared.work.tickets import RESTORE, RestoreTicket
 
 bp = blueprint()
 
 
 @bp.queue_trigger(arg_name="message", queue_name=RESTORE, connection="AzureWebJobsStorage")
 async def queue_restore(message: func.QueueMessage) -> None:
-    house, ticket = await wiring.house(), message_of(message)
-    async with settling(ticket, RESTORE, house):
-        await restore.serve(read(ticket.text, RestoreTicket), house)
+    await deliver(message, RESTORE, RestoreTicket, restore.serve)
 
 
 @bp.queue_trigger(arg_name="message", queue_name=f"{RESTORE}-poison", connection="AzureWebJobsStorage")
 async def poison_restore(message: func.QueueMessage) -> None:
-    await settle.lose(message_of(message), RESTORE, await wiring.house(), GIVEN_UP)
+    await given_up(message, RESTORE, GIVEN_UP)

@@ -270,6 +270,12 @@ KNOBS: tuple[Knob, ...] = (
         to.one_of(*ROLES), "all",
     ),
     Knob(
+        "HOLDFAST_TENANTS", "Deployment",
+        "Further tenants: a JSON list, an object of settings for each (its M365_TENANT_ID, its credentials, what it "
+        "backs up and how long it keeps). What an entry does not say is as for the first tenant, but never "
+        "credentials, people or places.", to.tenants, secret=True,
+    ),
+    Knob(
         "API_AUTH", _API,
         "`entra`, or `off`: anyone on this machine is admitted to everything. `off` is refused in Azure and for "
         "requests that do not come to a loopback address.", to.one_of("entra", "off"), "entra",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -206,6 +207,21 @@ def departments(value: str) -> tuple[tuple[str, str], ...]:
     if not known or not all(known):
         raise ValueError("VALUE=GROUP; VALUE=GROUP, each GROUP the id of a group or *")
     return tuple((name.strip(), to.strip().lower()) for name, _, to in pairs)
+
+
+def tenants(value: str) -> tuple[dict[str, str], ...]:
+    """A JSON list of objects whose members are settings."""
+    wanted = 'a JSON list such as [{"M365_TENANT_ID": "...", "M365_BACKUP_CLIENT_ID": "...", ...}]'
+    try:
+        entries = json.loads(value)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(wanted)
+    for entry in entries:
+        if not isinstance(entry, dict) or not all(isinstance(text, str) for text in entry.values()):
+            raise ValueError(wanted + ", all values texts")
+    return tuple(entries)
 
 
 def federated(value: str) -> str:

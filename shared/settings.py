@@ -83,6 +83,7 @@ class Stores:
     copy_container: str = ""
     exports: str = "exports"  # a container beside the vault's
     queues_identity_client_id: str = ""
+    table_prefix: str = ""  # of the catalog's tables
     vault_resource: str = ""  # its id in Azure Resource Manager
 
 

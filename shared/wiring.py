@@ -38,9 +38,9 @@ from shared.settings import (
     Storage,
     environment,
     in_cloud,
-    read,
 )
 from shared.settings import Policy as SettingsPolicy
+from shared.tenants import read_all
 from shared.vault.second import WithCopy
 from shared.vault.vault import Vault
 
@@ -65,12 +65,15 @@ class UtcClock:
 
 
 class _Estate:
-    """What this process has opened so far. One per process; the platform runs all functions on one event loop."""
+    """What this process has opened so far, by tenant. One per process; the platform runs all functions on one event
+    loop. `lent`: the tenants of a test's own houses."""
 
     def __init__(self) -> None:
-        self.house: House | None = None
-        self.gate: Gate | None = None
-        self.instruments: Instruments | None = None
+        self.settings: dict[str, Settings] = {}
+        self.houses: dict[str, House] = {}
+        self.gates: dict[str, Gate] = {}
+        self.instruments: dict[str, Instruments] = {}
+        self.lent: tuple[str, ...] = ()
         self.exits = AsyncExitStack()
         self.opening = asyncio.Lock()
 
@@ -78,38 +81,62 @@ class _Estate:
 _estate = _Estate()
 
 
-async def house() -> House:
-    """The house of this process. Raises Misconfigured with everything that is wrong with the settings."""
-    estate = _estate
-    if estate.house is None:
+def tenants() -> tuple[str, ...]:
+    """Whose doors these are, the first one first. Raises Misconfigured with all that is wrong with the settings."""
+    return _estate.lent or tuple(_settings())
+
+
+def _settings() -> dict[str, Settings]:
+    if not _estate.settings:
+        _estate.settings = read_all(environment(), kinds=tuple(KINDS))
+    return _estate.settings
+
+
+def _one_of(tenant: str) -> str:
+    """Who is meant; whoever is not known here gets the first one's doors, which know nothing of them either."""
+    known = tenants()
+    return tenant if tenant in known else known[0]
+
+
+async def house(tenant: str = "") -> House:
+    """The house of a tenant."""
+    estate, tenant = _estate, _one_of(tenant)
+    if tenant not in estate.houses:
         async with estate.opening:
-            if estate.house is None:
-                estate.house = await furnish(settings(), UtcClock(), estate.exits)
-    return estate.house
+            if tenant not in estate.houses:
+                estate.houses[tenant] = await furnish(_settings()[tenant], UtcClock(), estate.exits)
+    return estate.houses[tenant]
 
 
-async def gate() -> Gate:
+async def gate(tenant: str = "") -> Gate:
     """Who may call. Needs no storage: a caller without a token costs nothing."""
-    estate = _estate
-    if estate.gate is None:
-        estate.gate = make_gate(settings(), UtcClock())
-    return estate.gate
+    estate, tenant = _estate, _one_of(tenant)
+    if tenant not in estate.gates:
+        estate.gates[tenant] = make_gate(_settings()[tenant], UtcClock())
+    return estate.gates[tenant]
 
 
-async def instruments() -> Instruments:
+async def instruments(tenant: str = "") -> Instruments:
     """What this process can measure of its own set-up."""
-    estate = _estate
-    if estate.instruments is None:
+    estate, tenant = _estate, _one_of(tenant)
+    if tenant not in estate.instruments:
         from shared.wiring_checkup import make_instruments
 
         where = in_cloud(environment())
-        estate.instruments = await make_instruments(settings(), UtcClock(), estate.exits, in_cloud=where)
-    return estate.instruments
+        made = await make_instruments(_settings()[tenant], UtcClock(), estate.exits, in_cloud=where)
+        estate.instruments[tenant] = made
+    return estate.instruments[tenant]
 
 
-def lend(house: House, gate: Gate, instruments: Instruments | None = None) -> None:
-    """Serve this house instead of the environment's: a test's, over memory twins."""
-    _estate.house, _estate.gate, _estate.instruments = house, gate, instruments
+def lend(house: House, gate: Gate, instruments: Instruments | None = None, *, beside: bool = False) -> None:
+    """Serve this house instead of the environment's: a test's, over memory twins. `beside` those that were lent."""
+    estate = _estate
+    if not beside:
+        estate.lent, estate.houses, estate.gates, estate.instruments = (), {}, {}, {}
+    estate.lent = (*estate.lent, house.tenant)
+    estate.houses[house.tenant], estate.gates[house.tenant] = house, gate
+    if instruments:
+        estate.instruments[house.tenant] = instruments
 
 
 async def close() -> None:
@@ -117,10 +144,6 @@ async def close() -> None:
     global _estate
     ended, _estate = _estate, _Estate()
     await ended.exits.aclose()
-
-
-def settings() -> Settings:
-    return read(environment(), kinds=tuple(KINDS))
 
 
 async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> House:
@@ -318,7 +341,7 @@ async def _rows(settings: Settings, credentials: Credentials, exits: AsyncExitSt
     stores = settings.stores
     account, credential = await credentials.way_in(stores.catalog, "table", stores.identity_client_id)
     with _named("CATALOG_STORAGE"):
-        rows = AzureRows.open(account, credential)
+        rows = AzureRows.open(account, credential, prefix=stores.table_prefix)
     exits.push_async_callback(rows.close)
     return rows
 

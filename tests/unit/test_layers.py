@@ -28,6 +28,7 @@ MAY = {
     ),
     "shared.wiring": ("shared",),
     "shared.wiring_checkup": ("shared",),
+    "shared.tenants": ("shared.settings", "shared.knobs", "shared.readings", "shared.errors"),
     "shared.settings": ("shared.knobs", "shared.readings", "shared.model", "shared.errors"),
     "shared.knobs": ("shared.readings",),
     "shared.readings": (),

@@ -263,6 +263,7 @@ NOT_IN_AZURE = {
     "HOLDFAST_DRILL_FOLDER": "as above",
     "HOLDFAST_DRILL_DAYS": "as above",
     "HOLDFAST_DRILL_ITEMS": "as above",
+    "HOLDFAST_TENANTS": "one tenant is what the templates are for; through moreSettings, as a Key Vault reference",
     "API_RATE_PER_MIN": "its default is right; through moreSettings",
     "API_ISSUERS": "follows from the tenant",
     "API_JWKS_URL": "follows from the tenant",
