@@ -78,6 +78,14 @@ param selfService string = 'off'
 param fourEyes string = 'off'
 @description('Any other setting of docs/operations.md by its name, as text.')
 param moreSettings object = {}
+@description('The same, for the backup app alone.')
+param moreBackupSettings object = {}
+@description('The same, for the restore app alone.')
+param moreRestoreSettings object = {}
+@description('The same, for the app that looks after the vault.')
+param moreCareSettings object = {}
+@description('Ids of further tenants, lower case: their containers are made. Their settings are HOLDFAST_TENANTS of each app, above.')
+param furtherTenantIds array = []
 
 // --- the apps
 
@@ -266,6 +274,7 @@ module vault 'modules/vault.bicep' = {
     lock: lockResources
     workspaceId: monitoring.outputs.workspaceId
     changeFeed: !empty(copyLocation)
+    furtherTenantIds: furtherTenantIds
     keyIdentityId: identities.outputs.keysId
     keyVaultUri: keyVault.outputs.uri
     keyName: keyVault.outputs.keyName
@@ -350,6 +359,24 @@ module access 'modules/access.bicep' = {
   }
   dependsOn: [vault, work, backupHost, restoreHost, careHost]
 }
+
+module further 'modules/tenant.bicep' = [for id in furtherTenantIds: {
+  scope: group
+  params: {
+    vaultName: vaultName
+    containerName: '${containerName}-${id}'
+    exportContainer: '${exportContainer}-${id}'
+    immutability: immutability
+    immutabilityDays: immutabilityDays
+    backupPrincipalId: identities.outputs.backupPrincipalId
+    restorePrincipalId: identities.outputs.restorePrincipalId
+    retentionPrincipalId: identities.outputs.retentionPrincipalId
+    keeperRoleId: roles.outputs.keeperId
+    exporterRoleId: roles.outputs.exporterId
+    retentionRoleId: roles.outputs.retentionId
+  }
+  dependsOn: [vault]
+}]
 
 // --- a second copy, elsewhere
 
@@ -502,7 +529,7 @@ module backupApp 'modules/app.bicep' = {
     httpConcurrency: httpConcurrency
     http: true
     subnetId: privateNetwork ? network!.outputs.backupSubnetId : ''
-    settings: union(common, backupSettings, moreSettings)
+    settings: union(common, backupSettings, moreSettings, moreBackupSettings)
   }
   dependsOn: [access]
 }
@@ -527,7 +554,7 @@ module restoreApp 'modules/app.bicep' = {
     httpConcurrency: httpConcurrency
     http: false
     subnetId: privateNetwork ? network!.outputs.restoreSubnetId : ''
-    settings: union(common, restoreSettings, moreSettings)
+    settings: union(common, restoreSettings, moreSettings, moreRestoreSettings)
   }
   dependsOn: [access]
 }
@@ -552,7 +579,7 @@ module careApp 'modules/app.bicep' = {
     httpConcurrency: httpConcurrency
     http: false
     subnetId: privateNetwork ? network!.outputs.careSubnetId : ''
-    settings: union(common, careSettings, moreSettings)
+    settings: union(common, careSettings, moreSettings, moreCareSettings)
   }
   dependsOn: [access]
 }

@@ -39,6 +39,8 @@ param lock bool
 param workspaceId string = ''
 @description('Whether changes are noted for a second copy.')
 param changeFeed bool = false
+@description('Ids of further tenants, whose containers are named after them.')
+param furtherTenantIds array = []
 @description('Identity that reads our encryption key; empty: Microsoft manages the key.')
 param keyIdentityId string = ''
 @description('URI of the key vault with that key.')
@@ -48,7 +50,9 @@ param keyName string = ''
 
 var ownKey = { keySource: 'Microsoft.Keyvault', identity: { userAssignedIdentity: keyIdentityId }, keyvaultproperties: { keyname: keyName, keyvaulturi: keyVaultUri } }
 var services = { blob: { keyType: 'Account', enabled: true } }
-var places = ['${containerName}/pages/', '${containerName}/parts/']
+var containers = concat([containerName], map(furtherTenantIds, id => '${containerName}-${id}'))
+var places = flatten(map(containers, name => ['${name}/pages/', '${name}/parts/']))
+var exportPlaces = concat(['${exportContainer}/'], map(furtherTenantIds, id => '${exportContainer}-${id}/'))
 var age = {
   name: 'age'
   type: 'Lifecycle'
@@ -63,7 +67,7 @@ var end = {
   type: 'Lifecycle'
   enabled: true
   definition: {
-    filters: { blobTypes: ['blockBlob'], prefixMatch: ['${exportContainer}/'] }
+    filters: { blobTypes: ['blockBlob'], prefixMatch: exportPlaces }
     actions: { baseBlob: { delete: { daysAfterCreationGreaterThan: exportDays } }, version: { delete: { daysAfterCreationGreaterThan: exportDays } } }
   }
 }

@@ -80,8 +80,11 @@ def test_the_vault_forgets_nothing() -> None:
     containers = made("Microsoft.Storage/storageAccounts/blobServices/containers")
     [container] = [each for each in containers if each.file == "vault.bicep" and each.name == "container"]
     assert container.says("immutableStorageWithVersioning") == "{ enabled: true }"
-    [policy] = made("Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies")
-    assert "if (immutability == 'unlocked')" in policy.head
+    policies = made("Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies")
+    assert {each.file for each in policies} == {"vault.bicep", "tenant.bicep"}
+    assert all("if (immutability == 'unlocked')" in each.head for each in policies)
+    [more] = [each for each in containers if each.file == "tenant.bicep" and each.name == "container"]
+    assert more.says("immutableStorageWithVersioning") == "{ enabled: true }"
     assert "param immutability string = 'unlocked'" in (INFRA / "main.bicep").read_text()
 
 
@@ -158,6 +161,7 @@ def test_who_may_do_what() -> None:
         ("retentionPrincipalId", "retentionRoleId", "container"),
         ("retentionPrincipalId", "keeperRoleId", "container"),
         ("principal", "blobReader", "container"),  # of the second copy
+        ("principal", "keeperRoleId", "container"),  # of a further tenant: backup and retention
         ("principal", "catalogRoleId", "work"),
         ("backupPrincipalId", "queueContributor", "backupQueue[i]"),
         ("restorePrincipalId", "queueContributor", "restoreQueue[i]"),
@@ -263,7 +267,7 @@ NOT_IN_AZURE = {
     "HOLDFAST_DRILL_FOLDER": "as above",
     "HOLDFAST_DRILL_DAYS": "as above",
     "HOLDFAST_DRILL_ITEMS": "as above",
-    "HOLDFAST_TENANTS": "one tenant is what the templates are for; through moreSettings, as a Key Vault reference",
+    "HOLDFAST_TENANTS": "of each app its own; through moreBackupSettings ..., as a Key Vault reference",
     "API_RATE_PER_MIN": "its default is right; through moreSettings",
     "API_ISSUERS": "follows from the tenant",
     "API_JWKS_URL": "follows from the tenant",
