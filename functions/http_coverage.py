@@ -7,7 +7,7 @@ from functions.platform import blueprint
 from shared.api import bodies, coverage_page
 from shared.api import coverage as told
 from shared.api.keys import owner_of
-from shared.catalog.nouns import STANDINGS
+from shared.catalog.standing import STANDINGS
 from shared.flows import coverage
 
 bp = blueprint()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from shared.api.keys import key_of
 from shared.api.schema_parts import by_name, many, maybe, moment, ref, text, thing, whole
 from shared.api.shapes import owner_name, time
-from shared.catalog.nouns import STANDINGS, CoverageLine, CoverageReport, Owed
+from shared.catalog.nouns import Owed
+from shared.catalog.standing import STANDINGS, CoverageLine, CoverageReport
 from shared.model import Json
 
 

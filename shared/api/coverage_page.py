@@ -6,16 +6,15 @@ the table no cell begins like a formula.
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 
-from shared.catalog.nouns import STANDINGS, CoverageLine, CoverageReport, Owed
+from shared.api.paper import CONTROLS, document, headers, shown
+from shared.catalog.nouns import Owed
+from shared.catalog.standing import STANDINGS, CoverageLine, CoverageReport
 
 UNTOLD = "\u2013"
 NOTES = (
@@ -63,15 +62,7 @@ th{background:#f3f5f7}.n{text-align:right;font-variant-numeric:tabular-nums;whit
 .wide{overflow-x:auto}.note{color:#57606a;margin:.4rem 0}
 @media print{body{margin:0;max-width:none}tr{break-inside:avoid}}
 """
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+HEADERS = headers(STYLE)
 CSV_HEADERS = {
     "Content-Type": "text/csv; charset=utf-8",
     "Content-Disposition": 'attachment; filename="coverage.csv"',
@@ -83,7 +74,6 @@ COLUMNS = (
     "retrying", "missing", "bytes in use", "bytes kept",
 )  # fmt: skip
 _FORMULA = re.compile(r"\s*[=+\-@|%]|[\t\r\n]")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def page(report: CoverageReport) -> bytes:
@@ -101,9 +91,7 @@ def page(report: CoverageReport) -> bytes:
         _whole([line for line in report.lines if line.standing == "ok"]),
         f'<p class="note">{NOTES}</p>',
     ]
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Backup coverage</title>'
-    text = f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{"".join(body)}</body>'
-    return f"{text}</html>\n".encode()
+    return document("Backup coverage", STYLE, body)
 
 
 def _verdict(report: CoverageReport, troubled: Sequence[CoverageLine]) -> str:
@@ -151,7 +139,7 @@ def _trouble(group: Sequence[CoverageLine]) -> str:
     one = group[0]
     return (
         f'<tr><td class="w">{_who(one)}</td><td>{_kinds(group)}</td>'
-        f'<td class="s {_tone(one.standing)}">{SAID[one.standing]}</td><td class="w y">{_shown(one.text)}</td>'
+        f'<td class="s {_tone(one.standing)}">{SAID[one.standing]}</td><td class="w y">{shown(one.text)}</td>'
         f'{_exist(group)}<td class="n">{sum(line.missing for line in group):,}</td>{_sizes(group)}'
         f'<td class="f">{_moment(one.last_at)}</td></tr>'
     )
@@ -189,11 +177,11 @@ def _right(name: str) -> str:
 
 
 def _who(line: CoverageLine) -> str:
-    return _shown(line.owner.name or line.owner.key)
+    return shown(line.owner.name or line.owner.key)
 
 
 def _kinds(group: Sequence[CoverageLine]) -> str:
-    return _shown(", ".join(line.title for line in group))
+    return shown(", ".join(line.title for line in group))
 
 
 def _exist(group: Sequence[CoverageLine]) -> str:
@@ -215,8 +203,8 @@ def _losses(losses: Sequence[Owed], total: int) -> str:
     names = ("Owner", "What", "Item", "Reason", "Tries", "Since (UTC)", "Next try (UTC)")
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = "".join(
-        f'<tr><td class="w">{_shown(one.owner.name or one.owner.key)}</td><td>{_shown(one.kind)}</td>'
-        f'<td class="w">{_shown(one.name)}</td><td class="w">{_shown(one.reason)}</td><td>{one.attempts}</td>'
+        f'<tr><td class="w">{shown(one.owner.name or one.owner.key)}</td><td>{shown(one.kind)}</td>'
+        f'<td class="w">{shown(one.name)}</td><td class="w">{shown(one.reason)}</td><td>{one.attempts}</td>'
         f'<td class="f">{_moment(one.first_at)}</td>'
         f'<td class="f">{_moment(one.next_at) if one.next_at else "with the next backup"}</td></tr>'
         for one in losses
@@ -255,11 +243,7 @@ def table(report: CoverageReport) -> bytes:
 def _cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula (OWASP: CSV injection)."""
     guarded = f"'{text}" if _FORMULA.match(text) else text
-    return _CONTROLS.sub(" ", guarded)
-
-
-def _shown(text: str) -> str:
-    return escape(_CONTROLS.sub("\ufffd", text))
+    return CONTROLS.sub(" ", guarded)
 
 
 def _tone(standing: str) -> str:

@@ -5,13 +5,10 @@ Names come from a tenant and may hold anything: everything is escaped, and nothi
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from shared.api.drills import percent
+from shared.api.paper import document, headers, shown
 from shared.catalog.nouns import CareRow, DrillRow, Result
 
 STYLE = """
@@ -21,36 +18,25 @@ body{font:15px/1.45 system-ui,"Segoe UI",sans-serif;color:#1b1f24;margin:2rem au
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #d8dee4}
 td{vertical-align:top;overflow-wrap:anywhere}.n{text-align:right;white-space:nowrap}.note{color:#57606a}
 """
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+HEADERS = headers(STYLE)
 SAID = {
     "differs": "Differs",
     "missing": "Given back, but not found again",
     "failed": "Could not be given back",
     "excused": "Equal but for declared losses",
 }
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def page(row: CareRow, kinds: Sequence[DrillRow], titles: Mapping[str, str]) -> bytes:
     when = f"{row.asked_at:%Y-%m-%d %H:%M} UTC"
     body = [
         "<h1>Restore drill</h1>",
-        f'<p class="note">{when}, ordered by {_shown(row.asked_by)}; {_shown(row.care)}; {row.state}.</p>',
+        f'<p class="note">{when}, ordered by {shown(row.asked_by)}; {shown(row.care)}; {row.state}.</p>',
         _verdict(kinds, row.state),
         _summary(kinds, titles),
         _details(kinds, titles),
     ]
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Restore drill</title>'
-    text = f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{"".join(body)}</body>'
-    return f"{text}</html>\n".encode()
+    return document("Restore drill", STYLE, body)
 
 
 def _verdict(kinds: Sequence[DrillRow], state: str) -> str:
@@ -66,9 +52,9 @@ def _verdict(kinds: Sequence[DrillRow], state: str) -> str:
 
 def _summary(kinds: Sequence[DrillRow], titles: Mapping[str, str]) -> str:
     rows = "".join(
-        f"<tr><td>{_shown(titles.get(one.kind, one.kind))}</td><td>{one.state}</td>"
+        f"<tr><td>{shown(titles.get(one.kind, one.kind))}</td><td>{one.state}</td>"
         + "".join(f'<td class="n">{count}</td>' for count in (one.items, one.equal, one.excused, one.differing))
-        + f"<td>{_shown('. '.join(filter(None, (one.reason, one.left))))}</td></tr>"
+        + f"<td>{shown('. '.join(filter(None, (one.reason, one.left))))}</td></tr>"
         for one in kinds
     )
     names = ("Kind", "State", "Items", "Equal", "But for declared losses", "Differing", "Told")
@@ -89,13 +75,10 @@ def _details(kinds: Sequence[DrillRow], titles: Mapping[str, str]) -> str:
 
 
 def _item(title: str, result: Result) -> str:
-    told = "<br>".join(_shown(f"{d.what} ({d.excuse})" if d.excuse else d.what) for d in result.differences)
+    told = "<br>".join(shown(f"{d.what} ({d.excuse})" if d.excuse else d.what) for d in result.differences)
     owner = result.picked.owner.name or result.picked.owner.key
     return (
-        f"<tr><td>{_shown(title)}</td><td>{_shown(owner)}</td><td>{_shown(result.picked.name)}</td>"
+        f"<tr><td>{shown(title)}</td><td>{shown(owner)}</td><td>{shown(result.picked.name)}</td>"
         f"<td>{SAID.get(result.verdict, result.verdict)}</td><td>{told}</td></tr>"
     )
 
-
-def _shown(text: str) -> str:
-    return escape(_CONTROLS.sub("\ufffd", text))

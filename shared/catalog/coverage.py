@@ -8,7 +8,7 @@ from shared.catalog import columns, keys
 from shared.catalog import ledger_rows as ledger
 from shared.catalog.columns import Columns, get_json, label, moment_of, number, put_json, told
 from shared.catalog.drills import DrillBook
-from shared.catalog.nouns import Counted, CoverageRow
+from shared.catalog.standing import Counted, CoverageRow
 from shared.model import Owner
 from shared.ports import Row, Value
 

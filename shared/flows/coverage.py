@@ -12,17 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.catalog import keys
-from shared.catalog.nouns import (
-    STANDINGS,
-    Counted,
-    CoverageLine,
-    CoverageReport,
-    CoverageRow,
-    LaneRow,
-    Owed,
-    OwnerRow,
-    Standing,
-)
+from shared.catalog.nouns import LaneRow, Owed, OwnerRow
+from shared.catalog.standing import STANDINGS, Counted, CoverageLine, CoverageReport, CoverageRow, Standing
 from shared.errors import Throttled, Verdict
 from shared.flows.clerk import Clerk
 from shared.flows.house import House

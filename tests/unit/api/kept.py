@@ -22,7 +22,6 @@ from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
 from shared.catalog.nouns import (
     CareRow,
-    CoverageRow,
     Damage,
     Difference,
     DrillRow,
@@ -38,6 +37,7 @@ from shared.catalog.nouns import (
     RunRow,
     VolumeRow,
 )
+from shared.catalog.standing import CoverageRow
 from shared.checkup.nouns import Account as VaultAccount
 from shared.checkup.nouns import Credential, Setup, SignIn
 from shared.errors import Misconfigured

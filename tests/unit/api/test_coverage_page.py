@@ -13,7 +13,8 @@ from html.parser import HTMLParser
 import pytest
 
 from shared.api import coverage_page
-from shared.catalog.nouns import CoverageLine, CoverageReport, Owed, Standing
+from shared.catalog.nouns import Owed
+from shared.catalog.standing import CoverageLine, CoverageReport, Standing
 from shared.model import Owner
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from sandbox.tenant.happenings import all_mutations
 from sandbox.tenant.seed import app_named
 from sandbox.tenant.state import Options
 from shared.catalog import keys
-from shared.catalog.nouns import Counted, CoverageLine
+from shared.catalog.standing import Counted, CoverageLine
 from shared.errors import NeedsPerson
 from shared.flows import coverage, person, plan
 from shared.flows.house import House, Policy
