@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.catalog.nouns import OutcomeRow
-from shared.errors import Damaged, Misconfigured, TryLater, Verdict
+from shared.errors import Damaged, Misconfigured, TryLater, Unreachable, Verdict
 from shared.flows.keep import NOT_UNDERSTOOD, groups
 from shared.flows.select import Frame, View, changed_since
 from shared.flows.walk import Walk, WouldWrite, outage
@@ -122,7 +122,10 @@ class KindWork:
         except WouldWrite:
             return Into(self.work.row.place.owner, NOWHERE)
         except Refused as why:
-            raise Misconfigured(f"the place {self.work.row.place.folder!r} can't be opened: {why}") from None
+            said = f"the place {self.work.row.place.folder!r} can't be opened: {why}"
+            if why.reply.status >= 500:  # the service's trouble, not the order's
+                raise Unreachable(said) from None
+            raise Misconfigured(said) from None
 
     async def _items(self) -> bool:
         """Single items: into the place's folder, or each into the folder it came from."""

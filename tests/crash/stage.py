@@ -49,6 +49,8 @@ class Story:
     read_again_bytes: int | None = None  # per death, if that is counted
     tolerates: Callable[[list[str]], list[str]] = list  # what remains of differences when the excusable are taken away
     hands_on: bool = False
+    most_points: int = 0  # to die at; 0: everywhere
+    bears_marks: bool = True  # else a rerun finds what was given to be equal, and leaves it alone without a word
 
 
 @dataclass(slots=True)
@@ -282,18 +284,19 @@ def report(stage: Stage) -> dict[str, Any]:
     so is skipped where the order is to replace, for what was replaced is equal by then."""
     tables, told = stage.worlds.rows.dump(), {}
     for row in map(read_restore, tables.get("restores", [])):
-        given = GIVEN if row.mode == "replace" else GIVEN - {"skipped"}
+        marked = stage.story.bears_marks
+        given = GIVEN - {"skipped"} if marked and row.mode != "replace" else GIVEN
         counts = Counter({"given": sum(n for name, n in row.counts.items() if name in given)})
         counts.update({name: n for name, n in row.counts.items() if name not in given})
         outcomes = [read_outcome(r) for r in tables.get("outcomes", []) if r["PartitionKey"] == row.restore]
         told[row.restore] = {
             "state": row.state,
             "counts": dict(counts),
-            "losses": dict(row.losses),
+            "losses": dict(row.losses) if marked else {},
             "problems": row.problems,
             "outcomes": sorted(
                 f"{o.kind} {o.folder_path}/{o.name} {o.key}: "
-                f"{'given' if o.outcome.outcome in given else o.outcome.outcome} {o.outcome.losses}"
+                f"{'given' if o.outcome.outcome in given else o.outcome.outcome} {o.outcome.losses if marked else ''}"
                 for o in outcomes
             ),
         }

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 
+from tests.crash.kind_restores import KIND_RESTORES
 from tests.crash.restores import RESTORES
-from tests.crash.stage import Outcome, SameWorlds, Stage, compare, play, play_two, staged
+from tests.crash.stage import Outcome, SameWorlds, Stage, Story, compare, play, play_two, staged
 from tests.crash.stories import BACKUPS
 from tests.rig import Probe
 
-STORIES = {story.name: story for story in (*BACKUPS, *RESTORES)}
+STORIES = {story.name: story for story in (*BACKUPS, *RESTORES, *KIND_RESTORES)}
 DOWNLOADS = ("(signed URL)", "/$value", "/content")
 SHARES = os.cpu_count() or 2
 
@@ -61,6 +62,15 @@ def points(trace: list[str]) -> Iterator[Point]:
         torn = ("torn",) if name.startswith("graph GET") and name.endswith(DOWNLOADS) else ()
         for mode in ("before", "after", *torn):
             yield Point(number, mode, name)
+
+
+def chosen(story: Story, trace: list[str]) -> list[Point]:
+    """All points of a story, or so many of them, the same ones every time."""
+    every = list(points(trace))
+    if not story.most_points or len(every) <= story.most_points:
+        return every
+    drawn = random.Random(story.name).sample(range(len(every)), story.most_points)
+    return [every[n] for n in sorted(drawn)]
 
 
 Found = dict[str, list[str]]  # what was tried, and what broke
@@ -114,7 +124,7 @@ async def sweep(name: str, trial: Trial, share: int = 0, shares: int = 1) -> Swe
             swept.note(f"{name}: without any fault", ["the work was never handed on"])
         if wanted.broken:
             swept.note(f"{name}: without any fault", wanted.broken)
-        for n, point in enumerate(points(wanted.trace)):
+        for n, point in enumerate(chosen(stage.story, wanted.trace)):
             if n // NEIGHBOURS % shares != share:
                 continue
             try:

@@ -11,7 +11,9 @@ from concurrent.futures import Executor
 
 import pytest
 
+from tests.crash.restores import RESTORES
 from tests.crash.stage import play, staged
+from tests.crash.stories import BACKUPS
 from tests.crash.sweep import SHARES, STORIES, Swept
 from tests.crash.weather import brave
 from tests.rig import Probe
@@ -36,7 +38,7 @@ def brave_share(story: str, share: int) -> Swept:
     return asyncio.run(_brave_all(story, share))
 
 
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", [story.name for story in (*BACKUPS, *RESTORES)])
 async def test_bad_weather_costs_time_and_nothing_else(story: str, pool: Executor, tally: Swept) -> None:
     loop, swept = asyncio.get_running_loop(), Swept()
     shares = (loop.run_in_executor(pool, brave_share, story, share) for share in range(SHARES))

@@ -24,7 +24,7 @@ WORLDLY = ("azure", "aiohttp", "msal", "requests", "os", "socket", "ssl", "subpr
 MAY = {
     "functions": (
         "functions", "shared.wiring", "shared.flows", "shared.api", "shared.model", "shared.errors", "shared.ports",
-        "shared.work.tickets", "shared.catalog.nouns",
+        "shared.work.tickets", "shared.catalog.nouns", "shared.catalog.standing",
     ),
     "shared.wiring": ("shared",),
     "shared.wiring_checkup": ("shared",),
@@ -47,7 +47,7 @@ MAY = {
     "shared.flows": ("shared.flows", "shared.export", "shared.kinds", "shared.quickxor", "shared.telemetry",
                      "shared.checkup", *NOUNS,
                      *(f"shared.{s}" for s in STATIONS)),
-    "shared.api": ("shared.api", "shared.catalog.nouns", "shared.checkup.nouns", *NOUNS),
+    "shared.api": ("shared.api", "shared.catalog.nouns", "shared.catalog.standing", "shared.checkup.nouns", *NOUNS),
     "shared.checkup": ("shared.checkup", "shared.graph.hosts", *NOUNS),
     "shared.checkup.instruments": ("shared.checkup", "shared.graph", "shared.storage", "shared.vault", *NOUNS),
     **{f"shared.{s}": (f"shared.{s}", "shared.storage", *NOUNS) for s in STATIONS},

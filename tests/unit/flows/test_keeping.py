@@ -1,4 +1,4 @@
-"""From a listing to pages, where something comes between: nothing is read twice, and no deletion is told twice."""
+"""Where something comes between: nothing is read twice, no deletion is told twice, and nothing is given up for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.kinds.mail import Mail
-from shared.model import Gone, Seen
+from shared.model import Gone, Place, Seen
 from tests.contract.kinds_stage import staged
 
 
@@ -41,3 +41,13 @@ async def test_what_goes_while_a_full_listing_is_under_way_is_gone_once() -> Non
         await house.catalog.advance(inbox, replace(inbox, listed_at=None))
         run = await stage.back_up(owner, LastMoment())
         assert run.account.gone == 1
+
+
+async def test_a_place_that_can_not_be_opened_for_the_moment_fails_no_restore() -> None:
+    async with staged("contacts") as stage:
+        owner, other = stage.owner("adele"), stage.newcomer("bo")
+        await stage.back_up(owner)
+        down = {"match": {"method": "GET", "path": "contactFolders"}, "do": "status", "status": 502, "times": 9}
+        stage.worlds.tenant.faults.plan([down])
+        row = await stage.give_back(owner, Place(other, "original"))
+        assert (row.state, row.counts, row.problems) == ("done", {"created": 4}, ())

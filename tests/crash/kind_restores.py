@@ -1,0 +1,82 @@
+"""Every kind given back, without a word about any of them: into an empty place, and in the place of what was changed.
+
+What changes is told by tests/pages/<kind>/story.json, as for the contract of kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sandbox.tenant.dump import dump
+from shared.flows import restore
+from shared.flows.house import House, Limits
+from shared.kinds import KINDS
+from shared.model import Mode, Place, Selection
+from tests.contract import kinds_stage
+from tests.crash.restores import RESTORE
+from tests.crash.stage import Stage, Story
+
+MOST_POINTS = 60  # of a story: drawn by its name, so that what is wide costs no more than what is narrow
+
+
+def something_kept(kind: str, *, changed: bool) -> Callable[[Stage], Awaitable[None]]:
+    async def prepare(stage: Stage) -> None:
+        of_kind = kinds_stage.Stage(stage.worlds, KINDS[kind], Limits())
+        if "before" in of_kind.story:
+            of_kind.mutate("before")
+        source = of_kind.owner("adele")
+        target = source if changed else of_kind.newcomer("bo")
+        await of_kind.back_up(source)
+        selection = Selection(source, (kind,), stage.worlds.clock.now())
+        stage.worlds.clock.advance(3_600)
+        if changed:
+            of_kind.mutate("change")
+        whose = target.name.partition("@")[0] if changed else "bo"
+        stage.notes |= {"order": (selection, Place(target, "original")), "whose": whose, "before": _people(stage)}
+
+    return prepare
+
+
+def ordering(mode: Mode) -> Callable[[House, Stage], Awaitable[Any]]:
+    async def begin(house: House, stage: Stage) -> None:
+        if await house.catalog.restore(house.tenant, RESTORE) is None:
+            selection, place = stage.notes["order"]
+            await restore.order(house, selection, place, mode, restore=RESTORE, preview=False, by="somebody")
+
+    return begin
+
+
+def nobody_else_is_touched_or_told(stage: Stage) -> list[str]:
+    before, now, whose = stage.notes["before"], _people(stage), stage.notes["whose"]
+    changed = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
+    found = [f"I10 {name} was touched" for name in sorted(changed) if name.partition("@")[0] != whose]
+    return found + [f"I10 sent: {mail}" for mail in stage.worlds.tenant.outbox]
+
+
+def _people(stage: Stage) -> dict[str, Any]:
+    """Owners by name, those of collections (groups) beside the users."""
+    shown = dump(stage.worlds.tenant)
+    people = {name: shown[name] for name in shown if "@" in name}
+    return people | {name: one for key in shown.keys() - people.keys() for name, one in shown[key].items()}
+
+
+def _stories(kind: str) -> tuple[Story, Story]:
+    def told(name: str, mode: Mode, *, changed: bool) -> Story:
+        return Story(
+            f"{kind}: {name}",
+            something_kept(kind, changed=changed),
+            begin=ordering(mode),
+            kinds=(kind,),
+            backs_up=False,
+            check=nobody_else_is_touched_or_told,
+            most_points=MOST_POINTS,
+            bears_marks=KINDS[kind].has_folders,
+        )
+
+    return told("given back into an empty place", "create", changed=False), told(
+        "what was changed is replaced", "replace", changed=True
+    )
+
+
+KIND_RESTORES = tuple(story for name, kind in KINDS.items() if not kind.keeps_only for story in _stories(name))
