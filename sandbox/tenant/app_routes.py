@@ -6,6 +6,9 @@ from sandbox.tenant import (
     attachments,
     calendars,
     categories,
+    channel_messages,
+    channels,
+    chats,
     contacts,
     directory,
     drives,
@@ -21,6 +24,7 @@ from sandbox.tenant import (
     mail_folders,
     mailbox_settings,
     messages,
+    migration,
     photos,
     planner,
     planner_tasks,
@@ -29,6 +33,7 @@ from sandbox.tenant import (
     site_list_items,
     site_lists,
     sites,
+    teams,
     todo,
     todo_children,
     todo_files,
@@ -43,6 +48,7 @@ WORKLOADS = (
     attachments, contacts, photos, drives, calendars, events, event_delta, event_attachments, mailbox_settings,
     inbox_rules, planner, planner_tasks, categories, profiles, todo, todo_children, todo_files, transfer,
     transitive_members,
+    teams, channels, channel_messages, migration, chats,
 )  # fmt: skip
 
 

@@ -90,9 +90,10 @@ class Refusal(Exception):
 class Charge:
     """What a request costs, and whose budget pays."""
 
-    pool: str  # "mailbox" (per app and mailbox), "sharepoint" (resource units per app), "directory"
+    pool: str  # "mailbox" (per app and mailbox), "sharepoint" (resource units per app), "directory", "teams"
     key: str = ""
     cost: int = 1
+    limit: int = 0  # of Teams: requests a second
 
 
 Handler = Callable[..., Awaitable[Answer]]

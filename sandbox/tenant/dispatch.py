@@ -28,7 +28,10 @@ from sandbox.tenant.state import Tenant
 log = logging.getLogger("sandbox.tenant")
 KEY = re.compile(r"(?<=/)(\w+)\('([^'/]*)'\)(?=/|$)")  # users('id') is another spelling of users/id
 BARE_OPTIONS = frozenset({"select", "top", "filter", "expand", "orderby", "skip", "count", "search"})
-DENIED = {"mailbox": "ErrorAccessDenied", "sharepoint": "accessDenied", "directory": "Authorization_RequestDenied"}
+DENIED = {
+    "mailbox": "ErrorAccessDenied", "sharepoint": "accessDenied", "directory": "Authorization_RequestDenied",
+    "teams": "Forbidden",
+}  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -17,13 +17,14 @@ def all_mutations() -> dict[str, Any]:
         planner_mutations,
         settings_mutations,
         site_list_mutations,
+        teams_mutations,
         todo_mutations,
     )
 
     out: dict[str, Any] = {}
     everybody = (
         mutations, calendar_mutations, drives, group_mutations, planner_mutations, settings_mutations,
-        site_list_mutations, todo_mutations,
+        site_list_mutations, todo_mutations, teams_mutations,
     )  # fmt: skip
     for module in everybody:
         out |= module.mutations

@@ -20,6 +20,7 @@ from sandbox.tenant.seed_groups import seed_awkward_groups, seed_crew
 from sandbox.tenant.seed_lists import seed_awkward_lists, seed_everyday_lists, seed_small_lists
 from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed_small_mail
 from sandbox.tenant.seed_settings import seed_awkward_settings, seed_small_settings
+from sandbox.tenant.seed_teams import seed_awkward_team, seed_small_chats, seed_small_team
 from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
 from sandbox.tenant.state import App, Options, Tenant, User
 
@@ -28,6 +29,7 @@ BACKUP_ROLES = frozenset({
     "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
     "Sites.Read.All", "Calendars.Read", "Tasks.Read.All",
     "MailboxFolder.Read.All", "MailboxItem.Read.All", "MailboxItem.Export.All",
+    "ChannelMessage.Read.All", "Channel.ReadBasic.All",
 })  # fmt: skip
 RESTORE_ROLES = frozenset({
     "User.Read.All", "GroupMember.Read.All", "Group.ReadWrite.All", "GroupSettings.ReadWrite.All",
@@ -36,6 +38,8 @@ RESTORE_ROLES = frozenset({
     "Calendars.Read", "Calendars.ReadWrite", "MailboxSettings.ReadWrite", "Tasks.Read.All", "Tasks.ReadWrite.All",
     "Sites.Manage.All", "User.ReadWrite.All", "MailboxFolder.Read.All", "MailboxFolder.ReadWrite.All",
     "MailboxItem.Read.All", "MailboxItem.ImportExport.All",
+    "Teamwork.Migrate.All", "Channel.Create", "Channel.ReadBasic.All", "ChannelMessage.Read.All", "TeamMember.Read.All",
+    "Team.Create", "User.ReadBasic.All",
 })  # fmt: skip
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
@@ -139,6 +143,8 @@ def _small(tenant: Tenant) -> None:
     seed_crew(tenant, photo=False)
     seed_small_lists(tenant, "crew")
     seed_small_planner(tenant)
+    seed_small_team(tenant)
+    seed_small_chats(tenant)
 
 
 def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
@@ -159,6 +165,8 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_awkward_lists(tenant, "crew")
     seed_awkward_groups(tenant)
     seed_awkward_planner(tenant)
+    seed_awkward_team(tenant)
+    seed_small_chats(tenant)
     _person(tenant, "empty", "Empty Mailbox")
     seed_profile(tenant, adele, bernd)
     synced = _person(tenant, "synced", "Synced Person", synced=True, job_title="Clerk")

@@ -47,6 +47,12 @@ class Options:
     event_delta_exceptions: bool = False  # whether a changed occurrence is an entry of its own is not said
     planner_expands_details: bool = True  # not in the docs of the lists; clients use it, and some were refused
     todo_child_changes_told: bool = False  # whether a task shows for a changed step or link is not said
+    team_provisioning_s: float = 10  # a team made of a group answers 404 for a while
+    team_messages: int = 20  # default page of messages (Graph docs: channel-list-messages)
+    all_messages: bool = True  # getAllMessages answers; it was metered and guarded once (Graph docs: teams-licenses)
+    all_messages_tell_shared: bool = False  # the page speaks of "public and private channels" only
+    message_ids_are_times: bool = True  # an imported message's id is its time, as every id that was seen is; not said
+    imports: bool = True  # migration mode exists in the global cloud only (Graph docs: channel-startmigration)
     message_limit: int = 150 * 1024 * 1024
     licences: int = 500
     latency_s: float = 0.001  # so that requests overlap and concurrency can be seen
@@ -170,6 +176,7 @@ class Tenant:
         from sandbox.tenant.group_state import GroupBook
         from sandbox.tenant.planner_state import Planner
         from sandbox.tenant.sync import ChangeLog
+        from sandbox.tenant.teams_state import Teams
         from sandbox.tenant.throttle import Throttle
 
         self.options = options or Options()
@@ -188,6 +195,7 @@ class Tenant:
         self.calendars: dict[str, CalendarStore] = {}
         self.configurations: dict[str, Configuration] = {}
         self.todos: dict[str, TodoStore] = {}
+        self.teams = Teams()
         self.drives: dict[str, Drive] = {}
         self.user_drive: dict[str, str | None] = {}
         self.mail_sessions: dict[str, MailSession] = {}

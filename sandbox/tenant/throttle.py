@@ -72,6 +72,8 @@ class Throttle:
             self._enter_mailbox(scope, now, sent_bytes)
         elif charge.pool == "sharepoint":
             self._enter_sharepoint(scope, now, charge.cost)
+        elif charge.pool == "teams":
+            self._spend(scope, now, charge.cost, "second", 1, charge.limit, "TooManyRequests")
         else:
             self._spend(scope, now, charge.cost, "units", 10, DIRECTORY_UNITS, "Request_ThrottledTemporarily")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.catalog.nouns import OutcomeRow
-from shared.errors import Damaged, Misconfigured, TryLater, Unreachable, Verdict
+from shared.errors import Contended, Damaged, Misconfigured, NeedsPerson, TryLater, Unreachable, Verdict
 from shared.flows.keep import NOT_UNDERSTOOD, groups
 from shared.flows.select import Frame, View, changed_since
 from shared.flows.walk import Walk, WouldWrite, outage
@@ -34,9 +35,22 @@ class KindWork:
     view: View
     walk: Walk
     lost: dict[str, int] = field(default_factory=dict)  # of folders: saved with the progress that they are entered
+    open_: list[Frame] = field(default_factory=list)  # the folders of the single item that was given back last
 
     async def serve(self) -> bool:
         """True when the kind is done; False when the ticket has to stop before."""
+        try:
+            ended = await self._all()
+        except (NeedsPerson, Damaged):  # the restore ends here: nothing is left half open
+            await self._leave_all()
+            raise
+        if self.work.row.cancel:
+            await self._leave_all()
+        if ended and self.kind.listed_anew and not self.work.row.preview and not self.work.row.place.tenant:
+            await self._list_anew()
+        return ended
+
+    async def _all(self) -> bool:
         progress = self.work.progress
         if not await self._walked():
             return False
@@ -47,10 +61,22 @@ class KindWork:
         return await self._walked()
 
     async def _walked(self) -> bool:
-        progress, selection = self.work.progress, self.work.row.selection
-        if selection.items:
-            return await self._items()
+        return await (self._items() if self.work.row.selection.items else self._folders())
+
+    async def _list_anew(self) -> None:
+        """The target's next backup looks at everything: what was given back bears times of long ago."""
+        catalog, owner = self.view.house.catalog, self.work.row.place.owner
+        for known in await catalog.feeds(owner, self.kind.name):
+            for _ in range(TRIES_PER_ITEM):
+                state = await catalog.feed(known.feed)  # a backup may be at work beside us
+                with contextlib.suppress(Contended):
+                    await catalog.advance(state, replace(state, listed_at=None))
+                    break
+
+    async def _folders(self) -> bool:
+        progress = self.work.progress
         if progress.stack is None:
+            self._warn()
             progress.stack = await self._start()
         while progress.stack:
             if self.work.must_stop:
@@ -59,6 +85,11 @@ class KindWork:
         if self.lost:
             await self._save({}, {})
         return True
+
+    def _warn(self) -> None:
+        """What has to be known before it is ordered stands in every preview, and in the report, once."""
+        if self.kind.warning and not self.work.progress.settling:
+            self.lost = add(self.lost, {self.kind.warning: 1})
 
     async def _start(self) -> list[Frame]:
         into = await self._root()
@@ -77,11 +108,13 @@ class KindWork:
     async def _next(self, stack: list[Frame]) -> None:
         """The next stretch of the folder on top: its items up to a subfolder, or that subfolder, or its end."""
         frame = stack[-1]
-        children = await self.view.children(frame)
+        look = self.view.all_in_order if self.kind.in_order else self.view.children
+        children = await look(frame)
         if not children:
             if frame.opens:
                 frame.opens, frame.after = "", ""  # the messages are done; now the subfolders
             else:
+                await self._leave(frame)
                 stack.pop()
             return
         for run in _runs(children):
@@ -110,6 +143,19 @@ class KindWork:
         path = frame.path if into == frame.into and into.path != NOWHERE else f"{frame.path}/{version.name}"
         return Frame(frame.root, version.item_id, into, path, self.view.opened_by(version))
 
+    async def _leave(self, frame: Frame) -> None:
+        """The folder is done with. What its leaving could not do is told as a loss of the restore."""
+        if frame.into.folder_id and frame.into.path != NOWHERE and not self.work.row.preview:
+            for loss in await self.walk.play(self.kind.leave(frame.into)):
+                self.lost = add(self.lost, {loss: 1})
+
+    async def _leave_all(self) -> None:
+        """The restore ends in the middle: what stands open is closed, as far as the service lets us."""
+        for frame in reversed([*(self.work.progress.stack or []), *self.open_]):
+            with contextlib.suppress(Verdict, Refused):
+                await self._leave(frame)
+        self.open_ = []
+
     async def _root(self) -> Into:
         if self.kind.keeps_only:  # it goes nowhere: the walk only tells of each item
             return Into(self.work.row.place.owner, NOWHERE)
@@ -131,19 +177,44 @@ class KindWork:
         """Single items: into the place's folder, or each into the folder it came from."""
         root = await self._root()
         progress, items = self.work.progress, self.work.row.selection.items
+        if not progress.items_done:
+            self._warn()
+        elif self.kind.in_order and (last := await self.view.anywhere(items[progress.items_done - 1])):
+            await self._place_of(last, root)  # an earlier delivery may have died before it left the folder
         while progress.items_done < len(items):
             if self.work.must_stop:
+                await self._leave_open()  # the next ticket knows nothing of them
                 return False
             version = await self.view.anywhere(items[progress.items_done])
             progress.items_done += 1  # saved with the item's outcome
             if version is None or version.folderish:
                 continue  # another kind of the selection has it, or nobody: the counts show it
-            frame = Frame(version.feed_id, "", root, "")
-            if self.work.row.place.original or not self.kind.tops:
-                for above in await self.view.ancestors(version):
-                    frame = await self._enter(frame, above)
+            frame = await self._place_of(version, root)
             await self._give_back_all([version], frame)
+        await self._leave_open()
+        if self.lost:
+            await self._save({}, {})
         return True
+
+    async def _place_of(self, version: Version, root: Into) -> Frame:
+        """The folder for a single item. Folders stay open while the items that follow each other lie in them."""
+        frame = Frame(version.feed_id, "", root, "")
+        if not (self.work.row.place.original or not self.kind.tops):
+            return frame
+        above = await self.view.ancestors(version)
+        last = self.open_[-1] if self.open_ else None
+        if last and above and (last.root, last.folder) == (version.feed_id, above[-1].item_id):
+            return last
+        await self._leave_open()
+        for one in above:
+            frame = await self._enter(frame, one)
+            self.open_.append(frame)
+        return frame
+
+    async def _leave_open(self) -> None:
+        for frame in reversed(self.open_):
+            await self._leave(frame)
+        self.open_ = []
 
     # -- items
 
@@ -170,8 +241,7 @@ class KindWork:
             open_ = [i for i, r in enumerate(results) if isinstance(r, TryLater)]
             if not open_:
                 break
-            acts = await asyncio.gather(*(self._act(versions[i], into) for i in open_))
-            tried = await self.walk.play_all(acts)
+            tried = await self._tried([versions[i] for i in open_], into)
             if late := outage(tried):
                 raise late
             for i, result in zip(open_, tried, strict=True):
@@ -182,6 +252,11 @@ class KindWork:
                 known = result.losses
                 told[i] = replace(told[i], losses=await self._foreseen(versions[i]) if known is None else known)
         return told
+
+    async def _tried(self, versions: Sequence[Version], into: Into) -> list[Restored | Exception]:
+        if self.kind.in_order:
+            return [found for v in versions for found in await self.walk.play_all([await self._act(v, into)])]
+        return await self.walk.play_all(await asyncio.gather(*(self._act(version, into) for version in versions)))
 
     def _not_begun(self, version: Version, into: Into) -> Restored | Exception:
         if version.state != "kept":

@@ -100,8 +100,15 @@ class House:
             and lane in (None, kind.lane)
         ]
 
-    def lanes_of(self, owner: Owner) -> list[Lane]:
-        names = dict.fromkeys(kind.lane for kind in self.kinds_for(owner.type))
+    def lanes_of(self, owner: Owner, facts: Mapping[str, str] | None = None) -> list[Lane]:
+        """`facts`: what the directory says of the owner; where it tells that a kind has nothing there, that costs
+        nothing. What it does not tell, the kind asks."""
+        told = facts or {}
+        names = dict.fromkeys(
+            kind.lane
+            for kind in self.kinds_for(owner.type)
+            if kind.only_where is None or told.get(kind.only_where[0], kind.only_where[1]) == kind.only_where[1]
+        )
         return [Lane(owner, name) for name in names]
 
 

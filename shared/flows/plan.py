@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast, get_args
@@ -49,7 +50,8 @@ async def serve(ticket: PlanTicket, house: House) -> None:
         row = await house.catalog.owner(owner) if house.policy.covers(owner) else None
         if house.policy.covers(owner) and not _forgotten(row):
             await _meet(house, owner, facts, row)
-            await plan_owner(house, owner, slot=ticket.slot, gap_s=_gap_s(house, ticket.slot), new=row is None)
+            gap_s = _gap_s(house, ticket.slot)
+            await plan_owner(house, owner, slot=ticket.slot, gap_s=gap_s, new=row is None, facts=facts)
     if roster.cursor:
         await house.queue.send(tickets.PLAN, tickets.write(replace(ticket, cursor=roster.cursor)))
 
@@ -60,12 +62,13 @@ def _gap_s(house: House, slot: str) -> float:
 
 
 async def plan_owner(
-    house: House, owner: Owner, *, slot: str, gap_s: float, lane_names: tuple[str, ...] = (), new: bool = False
-) -> list[RunRow]:
+    house: House, owner: Owner, *, slot: str, gap_s: float, lane_names: tuple[str, ...] = (), new: bool = False,
+    facts: Mapping[str, str] | None = None,
+) -> list[RunRow]:  # fmt: skip
     """Claim the slot for each lane of an owner and send its ticket; the runs that are under way now. `new`: the owner
-    was never met before."""
+    was never met before. `facts`: what the directory says of it."""
     runs = []
-    for lane in house.lanes_of(owner):
+    for lane in house.lanes_of(owner, facts):
         if lane_names and lane.name not in lane_names:
             continue
         ticket: LaneTicket | None

@@ -100,6 +100,18 @@ class View:
         versions, _ = await listing
         return versions
 
+    async def all_in_order(self, frame: Frame) -> list[Version]:
+        """The children behind `frame.after`, by id: for a kind whose items have to follow each other."""
+        feed = self.feed(frame.feed_id)
+        found: list[Version] = []
+        after: str | None = ""
+        while feed is not None and after is not None:
+            folder = None if frame.opens else frame.folder
+            listing = self.house.catalog.listing(feed, folder, self.at, after=after, limit=LISTED_AT_ONCE)
+            some, after = await listing
+            found += some
+        return sorted((v for v in found if v.item_id > frame.after), key=lambda v: v.item_id)
+
     async def whole(self, version: Version) -> Version:
         """The version with its parts, which a folder's listing leaves out."""
         if version.parts or version.state not in ("kept", "skipped"):

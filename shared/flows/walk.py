@@ -17,6 +17,7 @@ from shared.quickxor import QuickXor
 
 T = TypeVar("T")
 TRIES_ON_MISMATCH = 2
+FIRST_BYTES = 16  # of a download, told to the kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +150,23 @@ class Walk:
         mixed-up answer); if they contradict it again, the service's figures are wrong and the kind is told so."""
         try:
             for _ in range(TRIES_ON_MISMATCH):
-                got, mismatch = await self._stream(step)
+                first = bytearray()
+                got, mismatch = await self._stream(step, first)
                 if not mismatch:
                     break
                 await self._forget_half_loaded(step.resume_key)
         except Refused as why:
             return why.reply
-        headers = {"holdfast-mismatch": mismatch} if mismatch else {}
+        headers = {"holdfast-begins": first.hex()} | ({"holdfast-mismatch": mismatch} if mismatch else {})
         return Reply(200, headers=headers, part=got) if isinstance(got, Part) else Reply(200, got, headers)
 
-    async def _stream(self, step: Fetch) -> tuple[Part | bytes, str]:
+    async def _stream(self, step: Fetch, first: bytearray) -> tuple[Part | bytes, str]:
         vault, catalog, key = self._house.vault, self._house.catalog, step.resume_key
         there = await catalog.progress(key) if key and (step.size or 0) > vault.chunk_bytes else []
         check = QuickXor() if step.quick_xor else None
+
+        def begin(block: bytes) -> None:
+            first.extend(block[: FIRST_BYTES - len(first)])
 
         async def note(n: int, chunk: Chunk) -> None:
             self._half_loaded.add(key)
@@ -175,8 +180,9 @@ class Walk:
         got = await vault.keep(
             source,
             resumed=there,
-            taps=[check.update] if check else [],
+            taps=[begin, check.update] if check else [begin],
             on_chunk=note if key else None,
+            alone=step.alone,
         )
         size = got.size if isinstance(got, Part) else len(got)
         if step.size is not None and size != step.size:

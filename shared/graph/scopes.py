@@ -10,12 +10,17 @@ from shared.ports import Scope
 
 MAILBOX_REQUESTS, MAILBOX_REQUESTS_S = 9_600, 600.0  # of the 10,000 of Graph docs: throttling-limits
 MAILBOX_BYTES, MAILBOX_BYTES_S = 140_000_000, 300.0  # of the 150 MB that may be written (same page)
+TEAMS_REQUESTS, TEAMS_REQUESTS_S = 4, 1.0  # of one team; of one user's chats 5 (Graph docs: throttling-teams)
 GRAINS = 60  # a window forgets in so many steps
 MOST_SCOPES = 2_000  # kept in memory; idle ones are dropped above that
 
 
 def is_mailbox(scope: Scope) -> bool:
     return scope.key.endswith("~mailbox")
+
+
+def is_teams(scope: Scope) -> bool:
+    return scope.key.endswith(("~team", "~chats"))
 
 
 class Window:
@@ -97,7 +102,8 @@ class Slots:
 class _State:
     def __init__(self, scope: Scope) -> None:
         self.slots = Slots(scope.at_once)
-        self.requests = Window(MAILBOX_REQUESTS, MAILBOX_REQUESTS_S)
+        teams, mailbox = (TEAMS_REQUESTS, TEAMS_REQUESTS_S), (MAILBOX_REQUESTS, MAILBOX_REQUESTS_S)
+        self.requests = Window(*(teams if is_teams(scope) else mailbox))
         self.written = Window(MAILBOX_BYTES, MAILBOX_BYTES_S)
 
 
@@ -116,18 +122,18 @@ class Scopes:
         waits = [self._pause_s((scope.tenant, scope.key), now)]
         if sharepoint:
             waits.append(self._pause_s((scope.tenant, ""), now))
-        if is_mailbox(scope):
+        if is_mailbox(scope) or is_teams(scope):
             state = self._state(scope)
             waits.append(state.requests.wait_s(now, parts))
-            waits.append(state.written.wait_s(now, written) if written else 0.0)
+            waits.append(state.written.wait_s(now, written) if written and is_mailbox(scope) else 0.0)
         return max(waits)
 
     def enter(self, scope: Scope, now: float, *, parts: int = 1, written: int = 0) -> None:
         """Count a request that starts now; refused ones count as well (Graph docs: throttling)."""
-        if is_mailbox(scope):
+        if is_mailbox(scope) or is_teams(scope):
             state = self._state(scope)
             state.requests.spend(now, parts)
-            if written:
+            if written and is_mailbox(scope):
                 state.written.spend(now, written)
 
     def pause(self, scope: Scope, now: float, seconds: float, *, sharepoint: bool) -> None:

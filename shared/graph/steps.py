@@ -51,6 +51,8 @@ class Fetch(Step):
     `resume_key`: names the content, so that a later attempt resumes after the chunks that are in the vault already.
     `never_html`: the bytes are no page of HTML: such an answer is a gateway's and is asked again; an empty one, too,
     until it is believed.
+    `alone`: the bytes are kept as a part of their own however few they are, for several owners have the same.
+    The reply's header `holdfast-begins` holds the first bytes in hex, by which a sort of file is known.
     """
 
     fresh_url: bool = False
@@ -59,6 +61,7 @@ class Fetch(Step):
     quick_xor: str | None = None
     resume_key: str = ""
     never_html: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

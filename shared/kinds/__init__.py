@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.kinds.channels import Channels
 from shared.kinds.contacts import Contacts
 from shared.kinds.events import Events
 from shared.kinds.files import Files
@@ -19,5 +20,6 @@ ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
     Lists(),
     Groups(), Planner(),
+    Channels(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

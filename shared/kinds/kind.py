@@ -28,7 +28,8 @@ from shared.model import (
 
 @dataclass(frozen=True, slots=True)
 class Into:
-    """A folder in the target that items are given back into. `path` is its Graph path, `folder_id` its id."""
+    """A folder in the target that items are given back into. `path` is its Graph path, `folder_id` its id; `facts` are
+    the kind's own, and one that goes in order may note there what its next item needs."""
 
     owner: Owner
     path: str
@@ -70,6 +71,10 @@ class Kind(ABC):
     tops: ClassVar[bool] = True  # an item can lie at the top of a place; else single ones come with their folder
     settles: ClassVar[bool] = False  # items point at others: a restore goes through them twice (see `settle`)
     keeps_only: ClassVar[str] = ""  # why nothing of it can be given back by an app, where that is so (see `KeptOnly`)
+    only_where: ClassVar[tuple[str, str] | None] = None  # a fact of the directory (owners.py) that its owners have
+    in_order: ClassVar[bool] = False  # given back one after the other, by id (a reply needs what it answers)
+    listed_anew: ClassVar[bool] = False  # what is given back may show in no delta: the next run lists in full
+    warning: ClassVar[str] = ""  # what a person has to know before a restore is ordered: every preview begins with it
     reconcile_days: ClassVar[int]  # a full listing at least this often, though changes are known by delta
 
     # -- the crawl
@@ -128,6 +133,12 @@ class Kind(ABC):
         """The second walk, when all of the selection is there: point this item at what stands for those that it pointed
         at; what could not be. Only of folders whose `into.facts` say "settle"; in this walk those given to `folder` say
         "settling"."""
+        yield from ()
+        return ()
+
+    def leave(self, into: Into) -> Steps[tuple[str, ...]]:
+        """What is left to do in a folder, and what of it was lost: all of it is given back, or the restore ends before.
+        Safe to be called again."""
         yield from ()
         return ()
 

@@ -149,8 +149,10 @@ class Vault:
         resumed: Sequence[Chunk] = (),
         taps: Sequence[Tap] = (),
         on_chunk: OnChunk | None = None,
+        alone: bool = False,
     ) -> Part | bytes:
-        """Take a stream of unbounded size: small ones come back as bytes, big ones go to the vault chunk by chunk.
+        """Take a stream of unbounded size: small ones come back as bytes, big ones go to the vault chunk by chunk; with
+        `alone` all but empty ones do.
 
         `source(offset)` yields the bytes from there on. `resumed` are the chunks of an earlier attempt: they are read
         back for the digest of the whole, and the stream goes on behind the last one that is still whole. `taps` see
@@ -166,7 +168,7 @@ class Vault:
             waiting += block
             while len(waiting) >= self.chunk_bytes and len(waiting) > self.part_bytes:
                 await self._cut(waiting, chunks, on_chunk)
-        if not chunks and len(waiting) <= self.part_bytes:
+        if not chunks and len(waiting) <= (0 if alone else self.part_bytes):
             return bytes(waiting)
         if waiting:
             await self._cut(waiting, chunks, on_chunk)

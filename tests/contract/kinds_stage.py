@@ -97,7 +97,8 @@ class Stage:
             give_drive(tenant, user)
         else:
             quiet = {"resourceBehaviorOptions": ["WelcomeEmailDisabled"]}  # as a group of Teams: joining sends no mail
-            tenant.add_group(name, name.capitalize(), facts=quiet)
+            first = next(iter(tenant.users.values())).id
+            tenant.add_group(name, name.capitalize(), owners=[first], members=[first], facts=quiet)
         return self._named(name)
 
     def _named(self, name: str) -> Owner:

@@ -1,0 +1,149 @@
+"""A process dies before or after any effect of a restore of messages: the rerun ends with one copy of each, the
+migration completed and no two messages at one time; and so does one that loses its progress, or finds times taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sandbox.tenant import teams_mutations as people
+from sandbox.tenant.happenings import mutate
+from sandbox.tenant.state import Options
+from sandbox.tenant.teams_dump import dump_teams
+from shared.catalog.nouns import RestoreRow
+from shared.flows import plan, restore
+from shared.flows.house import Limits, Policy
+from shared.model import Owner, Place, Selection
+from tests.rig import Probe, Worlds, deliver, drain, load, process, save, worlds
+
+POLICY = Policy(("group",), ("channels",))
+
+
+def owner(made: Worlds, nickname: str) -> Owner:
+    group = made.tenant.find_group(nickname)
+    assert group is not None
+    return Owner(made.tenant.id, "group", group.id, group.mail or "")
+
+
+async def prepared(made: Worlds, **target: Any) -> None:
+    """The crew's channels are kept; another group has become a team."""
+    first = next(iter(made.tenant.users.values())).id
+    made.tenant.add_group("bo", "Bo", owners=[first], members=[first])
+    mutate(made.tenant, [{"do": "make_a_team", "team": "bo"}])
+    for text, at in target.items():
+        people.post_message(made.tenant, "bo", "General", "adele", text, at=at)
+    house = process(made, policy=POLICY)
+    await plan.now(house, [owner(made, "crew").id])
+    await drain(made, house)
+
+
+async def restored(
+    made: Worlds, *probes: Probe, folder: str = "Again", limits: Limits | None = None, order: str = "r1"
+) -> RestoreRow:
+    """To its end, with as many processes as it takes."""
+    left = list(probes)
+
+    def next_process() -> Any:
+        return process(made, left.pop(0) if left else Probe(), limits or Limits(), POLICY)
+
+    ordered = process(made, policy=POLICY)
+    selection = Selection(owner(made, "crew"), ("channels",), made.clock.now())
+    place = Place(owner(made, "bo"), folder)
+    await restore.order(ordered, selection, place, "create", restore=order, preview=False, by="test")
+    await drain(made, next_process(), next_process)
+    row = await process(made, policy=POLICY).catalog.restore(made.tenant.id, order)
+    assert row is not None
+    return row
+
+
+def broken(made: Worlds) -> list[str]:
+    team = people.team_of(made.tenant, "bo")
+    found = [f"{c.name} is still in migration" for c in team.channels.values() if c.migration == "inProgress"]
+    for channel in team.channels.values():
+        times = [m.created for m in channel.messages.values()]
+        found += [f"{channel.name}: two at one time"] if len(set(times)) != len(times) else []
+    return found
+
+
+async def test_an_import_that_dies_at_any_effect_ends_as_if_it_had_not() -> None:
+    async with worlds(options=Options(latency_s=0)) as made:
+        await prepared(made)
+        start, clean = save(made), Probe()
+        row = await restored(made, clean)
+        truth = dump_teams(made.tenant)["bo"]
+        assert (row.state, broken(made)) == ("done", [])
+        assert sum(len(c["messages"]) for c in truth["channels"].values()) == 9
+        points = [n for n, name in enumerate(clean.trace, 1) if not name.startswith("blob")]
+        assert len(points) > 60
+        for number in points:
+            for when in ("before", "after"):
+                load(made, start)
+                told = await restored(made, Probe(die_at=number, mode=when))
+                at = f"{when} {number} {clean.trace[number - 1]}"
+                assert (told.state, broken(made)) == ("done", []), at
+                assert dump_teams(made.tenant)["bo"] == truth, at
+
+
+async def test_an_import_that_dies_twice_and_is_handed_on_makes_each_message_once() -> None:
+    async with worlds(options=Options(latency_s=0)) as made:
+        await prepared(made)
+        start, clean, hurried = save(made), Probe(), Limits(lane_budget_s=0.05)
+        await restored(made, clean, limits=hurried)
+        truth = dump_teams(made.tenant)["bo"]
+        for number in range(5, clean.count, 7):
+            load(made, start)
+            dying = (Probe(die_at=number, mode="after"), Probe(die_at=3 + number % 11, mode="before"))
+            row = await restored(made, *dying, limits=hurried)
+            assert (row.state, broken(made)) == ("done", []), number
+            assert dump_teams(made.tenant)["bo"] == truth, number
+
+
+async def test_a_message_whose_time_is_taken_moves_by_a_millisecond_and_stays_one_when_repeated() -> None:
+    async with worlds(options=Options(latency_s=0)) as made:
+        await prepared(made, **{"<p>first come</p>": "2026-05-06T11:00:00Z", "<p>next</p>": "2026-05-06T11:00:00.001Z"})
+        for order in ("r1", "r2"):
+            row = await restored(made, folder="original", order=order)
+            assert (row.state, broken(made)) == ("done", [])
+        general = dump_teams(made.tenant)["bo"]["channels"]["General"]["messages"]
+        assert [m["at"] for m in general if "A report" in m["text"]] == ["2026-05-06T11:00:00.002Z"]
+        assert [m["text"] for m in general if "first come" in m["text"] or "next" in m["text"]] == [
+            "<p>first come</p>",
+            "<p>next</p>",
+        ]
+
+
+async def test_ids_that_are_no_times_cost_more_requests_and_no_copies() -> None:
+    async with worlds(options=Options(latency_s=0, message_ids_are_times=False)) as made:
+        await prepared(made)
+        first = await restored(made, folder="original", order="r1")
+        truth = dump_teams(made.tenant)["bo"]
+        again = await restored(made, folder="original", order="r2")
+        assert (first.state, again.state, broken(made)) == ("done", "done", [])
+        assert dump_teams(made.tenant)["bo"] == truth
+
+
+async def test_a_cancelled_import_leaves_no_channel_in_migration() -> None:
+    async with worlds(options=Options(latency_s=0)) as made:
+        await prepared(made)
+        house = process(made, limits=Limits(lane_budget_s=0.05), policy=POLICY)
+        selection = Selection(owner(made, "crew"), ("channels",), made.clock.now())
+        place = Place(owner(made, "bo"), "Again")
+        await restore.order(house, selection, place, "create", restore="r1", preview=False, by="test")
+        while not broken(made) and (waiting := made.queues.take()):
+            await deliver(made, house, waiting)
+        assert broken(made)
+        await restore.cancel(house, "r1")
+        await drain(made, house)
+        assert broken(made) == []
+
+
+@pytest.mark.parametrize("code", [400, 404])
+async def test_a_cloud_that_refuses_migration_gets_no_message_and_the_report_says_so(code: int) -> None:
+    async with worlds(options=Options(latency_s=0)) as made:
+        await prepared(made)
+        made.tenant.faults.plan([{"match": {"path": "startMigration"}, "do": "status", "status": code}])
+        row = await restored(made)
+        team = dump_teams(made.tenant)["bo"]
+        assert row.state == "partial"
+        assert all(c["messages"] == [] for c in team["channels"].values())
