@@ -53,6 +53,8 @@ param exclude string = ''
 param fileVersions string = 'current'
 @description('Versions of a list item: current, all, or how many older ones.')
 param listVersions string = 'current'
+@description('The SharePoint hosts of the tenant, such as contoso.sharepoint.com: they open the attachments of list items.')
+param sharePointHosts string = ''
 @description('SharePoint licences of the tenant: they decide how fast files may be read.')
 @minValue(1)
 param spoLicences int = 1000
@@ -455,6 +457,7 @@ var common = {
   M365_TENANT_ID: tenantId
   M365_LOGIN_BASE_URL: loginUrl
   M365_GRAPH_BASE_URL: graphUrl
+  M365_SHAREPOINT_HOSTS: sharePointHosts
   M365_TARGET_TENANT_ID: targetTenantId
   VAULT_STORAGE: vault.outputs.blobEndpoint
   VAULT_CONTAINER: containerName

@@ -89,6 +89,12 @@ KNOBS: tuple[Knob, ...] = (
         "Hosts (`name` or `name:port`, comma separated) that may hand us or take bytes besides the cloud's own. "
         "For tests and private gateways.", to.hosts,
     ),
+    Knob(
+        "M365_SHAREPOINT_HOSTS", _M365,
+        "The tenant's own SharePoint hosts (`contoso.sharepoint.com`; several of a multi-geo tenant, comma separated): "
+        "opens SharePoint's own interface, which alone has the attachments of list items. It takes apps with a "
+        "certificate or a federated identity, none with a secret. Not set: attachments are not kept.", to.own_hosts,
+    ),
     *_identity("BACKUP", "reads (read-only roles)", required=True),
     *_identity("RESTORE", "writes into the same tenant; not set: no restores"),
     Knob(

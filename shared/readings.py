@@ -153,6 +153,13 @@ def hosts(value: str) -> tuple[str, ...]:
     return tuple(host.lower() for host in found)
 
 
+def own_hosts(value: str) -> tuple[str, ...]:
+    found = names(value)
+    if not all(_HOST.fullmatch(part) for text in found for part in text.split("=", 1)):
+        raise ValueError("host names such as contoso.sharepoint.com, comma separated, without https:// and path")
+    return tuple(text.lower() for text in found)
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     def read(value: str) -> int:
         if not re.fullmatch(r"[0-9]{1,15}", value) or not low <= int(value) <= high:

@@ -40,6 +40,7 @@ class Cloud:
     scope: str
     ca_file: str = ""
     extra_hosts: tuple[str, ...] = ()
+    sharepoint_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +305,7 @@ def _cloud(values: Mapping[str, Any]) -> Cloud:
         scope=values["M365_SCOPE"] or f"{values['M365_GRAPH_BASE_URL']}/.default",
         ca_file=values["M365_CA_FILE"] or "",
         extra_hosts=values["M365_EXTRA_HOSTS"] or (),
+        sharepoint_hosts=values["M365_SHAREPOINT_HOSTS"] or (),
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,8 +203,12 @@ def _kinds(settings: Settings) -> Mapping[str, Kind]:
         **KINDS,
         Files.name: Files(policy.file_versions),
         Events.name: Events(policy.events_people),
-        Lists.name: Lists(policy.list_versions),
+        Lists.name: Lists(policy.list_versions, attachments=_attachments(settings)),
     }
+
+
+def _attachments(settings: Settings) -> bool:
+    return bool(settings.cloud.sharepoint_hosts) and opens_sharepoint(settings.backup)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -403,11 +408,20 @@ class Graphs:
             base_url=f"{cloud.graph_url}/v1.0",
             ca_file=cloud.ca_file,
             extra_hosts=cloud.extra_hosts,
+            sharepoint_hosts=cloud.sharepoint_hosts,
             patience_s=self._settings.sizes.graph_patience_s,
         )
-        tokens = EntraTokens(app_registration(self._settings, registration), self._clock)
-        client = GraphClient(graph, tokens, self._clock, self._budget, random.random)
+        app = app_registration(self._settings, registration)
+        tokens = EntraTokens(app, self._clock)
+        names = [text.partition("=")[0] for text in cloud.sharepoint_hosts] if opens_sharepoint(registration) else []
+        own = {name: EntraTokens(replace(app, scope=f"https://{name}/.default"), self._clock) for name in names}
+        client = GraphClient(graph, tokens, self._clock, self._budget, random.random, own)
         return await self._exits.enter_async_context(client)
+
+
+def opens_sharepoint(registration: Registration | None) -> bool:
+    """SharePoint's own interface refuses apps that come with a secret (SharePoint docs: security-apponly-azuread)."""
+    return registration is not None and not isinstance(registration.proof, ByClientSecret)
 
 
 def app_registration(settings: Settings, registration: Registration) -> AppRegistration:

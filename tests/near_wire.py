@@ -25,13 +25,17 @@ from sandbox.tenant.dispatch import Raw, Served, http_date, serve
 from sandbox.tenant.doors import download_door, upload_door
 from sandbox.tenant.faults import BEFORE, Fault
 from sandbox.tenant.server import Running, _count_parts
+from sandbox.tenant.sharepoint_rest import sharepoint_door
 from sandbox.tenant.state import Tenant
 from sandbox.tenant.traffic import Traffic
 from shared.graph.line import Ask, Broken, Stream
 
 BLOCK = 16 * 1024  # a body arrives in pieces, so that a process can die between two of them
 GRAPH, DOWNLOAD, UPLOAD = "https://graph.near.example", "https://download.near.example", "https://upload.near.example"
-DOORS = {"download": (DOWNLOAD, download_door), "upload": (UPLOAD, upload_door)}
+SHAREPOINT = "https://sharepoint.near.example"
+DOORS = {
+    "download": (DOWNLOAD, download_door), "upload": (UPLOAD, upload_door), "sharepoint": (SHAREPOINT, sharepoint_door),
+}  # fmt: skip
 
 
 def near_tenant(tenant: Tenant, traffic: Path | None = None) -> Running:
@@ -40,7 +44,7 @@ def near_tenant(tenant: Tenant, traffic: Path | None = None) -> Running:
 
     doors = tenant.doors
     doors.graph = doors.login = GRAPH
-    doors.download, doors.upload = DOWNLOAD, UPLOAD
+    doors.download, doors.upload, doors.sharepoint = DOWNLOAD, UPLOAD, SHAREPOINT
     return Running(tenant, Traffic(traffic), Path(), doors, asyncio.Event())
 
 
@@ -50,7 +54,7 @@ class NearWire:
     def __init__(self, running: Running) -> None:
         self._running = running
         self._routes = all_routes()
-        self.served = {"graph": 0, "download": 0, "upload": 0}
+        self.served = {"graph": 0, "download": 0, "upload": 0, "sharepoint": 0}
 
         @self._routes("POST", "/$batch", scope=lambda call, params: Charge("directory", cost=0))
         async def envelope(call: Call) -> Answer:
@@ -104,7 +108,8 @@ class NearWire:
         async def ask_door(ask: Ask, headers: CIMultiDict[str]) -> tuple[Answer, Fault | None]:
             request = _Request(ask, headers)
             fault = tenant.faults.pick(name, ask.method, request.path_qs)
-            if "Authorization" in headers and tenant.options.hosts_refuse_tokens:
+            refuses = tenant.options.hosts_refuse_tokens and name != "sharepoint"
+            if "Authorization" in headers and refuses:
                 refused = Answer(401, {"error": {"code": "unauthenticated"}})
                 return _written(tenant, Served(refused, "", None, None)), None
             if fault and fault.do in BEFORE:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sandbox.tenant.oauth import mint
+from sandbox.tenant.oauth import mint, sharepoint_of
 from sandbox.tenant.seed import app_named, make_tenant
 from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options, Tenant
@@ -280,10 +280,18 @@ class ProbedQueue:
         await self._probe.effect(f"queue send {queue}", lambda: self._queues.send(queue, text, delay_s))
 
 
+def own_host(tenant: Tenant) -> str:
+    return sharepoint_of(tenant).removeprefix("https://")
+
+
 class Token:
-    def __init__(self, running: Running, app: str) -> None:
+    def __init__(self, running: Running, app: str, *, sharepoint: bool = False, proof: str = "2") -> None:
         app_ = app_named(running.tenant, app)
-        self._token = mint(running.tenant, app_, "https://graph.microsoft.com", sorted(app_.roles))
+        if sharepoint:
+            audience = f"https://{own_host(running.tenant)}"
+            self._token = mint(running.tenant, app_, audience, sorted(app_.sharepoint_roles), proof=proof)
+        else:
+            self._token = mint(running.tenant, app_, "https://graph.microsoft.com", sorted(app_.roles))
 
     async def token(self, stale: str = "") -> str:
         return self._token
@@ -304,6 +312,7 @@ class Worlds:
     rows: MemoryRows
     queues: Queues
     parcels: MemoryParcels = field(default_factory=MemoryParcels)
+    certified: frozenset[str] = frozenset()  # apps that come with a certificate: SharePoint's own interface is open
 
     @property
     def tenant(self) -> Tenant:
@@ -407,7 +416,10 @@ async def worlds(
 def graph_settings(running: Running) -> GraphSettings:
     doors = running.doors
     hosts = tuple(url.split("//")[1] for url in (doors.download, doors.upload))
-    return GraphSettings(f"{doors.graph}/v1.0", ca_file=str(running.ca_file), extra_hosts=hosts)
+    own = f"{own_host(running.tenant)}={doors.sharepoint.split('//')[1]}"
+    return GraphSettings(
+        f"{doors.graph}/v1.0", ca_file=str(running.ca_file), extra_hosts=hosts, sharepoint_hosts=(own,)
+    )
 
 
 def process(
@@ -420,7 +432,9 @@ def process(
     async def graph(identity: str) -> GraphClient:
         if identity not in clients:
             settings, token = graph_settings(worlds.running), worlds.tokens[identity]
-            client = GraphClient(settings, token, worlds.clock, None, lambda: 0.5)
+            own = {own_host(worlds.tenant): Token(worlds.running, identity, sharepoint=True)}
+            closed = identity not in worlds.certified
+            client = GraphClient(settings, token, worlds.clock, None, lambda: 0.5, {} if closed else own)  # type: ignore[arg-type]
             client._wire = client._line._wire = ProbedWire(worlds.wire, probe)  # type: ignore[assignment]
             clients[identity] = client
         return clients[identity]

@@ -39,9 +39,11 @@ KEY_ID = "tenant-key-1"
 
 
 def mint(
-    tenant: Tenant, app: App, audience: str, roles: list[str], *, user: str | None = None, scopes: str = ""
-) -> str:
-    """A signed access token. Real time, not the tenant's clock: the clients' own clocks are real."""
+    tenant: Tenant, app: App, audience: str, roles: list[str], *, user: str | None = None, scopes: str = "",
+    proof: str = "1",
+) -> str:  # fmt: skip
+    """A signed access token. Real time, not the tenant's clock: the clients' own clocks are real. `proof`: how the app
+    signed in, 1 by secret, 2 by certificate or another assertion (Entra docs: access-token-claims, appidacr)."""
     now = int(time.time())
     claims: dict[str, Any] = {
         "aud": audience, "iss": issuer(tenant), "tid": tenant.id, "appid": app.client_id, "azp": app.client_id,
@@ -50,7 +52,7 @@ def mint(
     if user:
         claims |= {"oid": user, "scp": scopes}
     else:
-        claims |= {"oid": app.client_id, "roles": roles, "idtyp": "app"}
+        claims |= {"oid": app.client_id, "roles": roles, "idtyp": "app", "appidacr": proof}
     return jwt.encode(claims, signing_key(), algorithm="RS256", headers={"kid": KEY_ID})
 
 
@@ -107,13 +109,15 @@ def _grant(request: web.Request, tenant: Tenant, form: dict[str, str]) -> dict[s
     app = tenant.apps.get(form.get("client_id", ""))
     if app is None:
         raise Denied("unauthorized_client", "AADSTS700016: Application was not found in the directory.")
-    _prove(request, tenant, app, form)
+    proof = _prove(request, tenant, app, form)
     scope = form.get("scope", "")
     if not scope.endswith("/.default"):
         raise Denied("invalid_scope", "AADSTS1002012: The provided value for scope is not valid. Use /.default.")
     audience = scope.removesuffix("/.default").rstrip("/")
     if audience in (*GRAPH_AUDIENCES, tenant.doors.graph):
         roles, audience = sorted(app.roles), GRAPH_AUDIENCES[0]
+    elif audience == sharepoint_of(tenant):
+        roles = sorted(app.sharepoint_roles)
     elif audience in app.api_roles:
         roles = list(app.api_roles[audience])
     else:
@@ -123,17 +127,25 @@ def _grant(request: web.Request, tenant: Tenant, form: dict[str, str]) -> dict[s
         "token_type": "Bearer",
         "expires_in": life,
         "ext_expires_in": life,
-        "access_token": mint(tenant, app, audience, roles),
+        "access_token": mint(tenant, app, audience, roles, proof=proof),
     }
 
 
-def _prove(request: web.Request, tenant: Tenant, app: App, form: dict[str, str]) -> None:
+def sharepoint_of(tenant: Tenant) -> str:
+    """The audience of tokens for SharePoint's own interface."""
+    return f"https://{tenant.domain.split('.')[0]}.sharepoint.com"
+
+
+def _prove(request: web.Request, tenant: Tenant, app: App, form: dict[str, str]) -> str:
+    """How the app proved who it is: "1" by secret, "2" by an assertion."""
     if "client_assertion" in form:
         if form.get("client_assertion_type") != ASSERTION:
             raise Denied("invalid_request", "AADSTS900144: client_assertion_type is missing or wrong.")
         _check_assertion(request, tenant, app, form["client_assertion"])
-    elif app.secret is None or form.get("client_secret") != app.secret:
+        return "2"
+    if app.secret is None or form.get("client_secret") != app.secret:
         raise Denied("invalid_client", "AADSTS7000215: Invalid client secret provided.", 401)
+    return "1"
 
 
 def _check_assertion(request: web.Request, tenant: Tenant, app: App, assertion: str) -> None:

@@ -41,6 +41,7 @@ RESTORE_ROLES = frozenset({
     "Teamwork.Migrate.All", "Channel.Create", "Channel.ReadBasic.All", "ChannelMessage.Read.All", "TeamMember.Read.All",
     "Team.Create", "User.ReadBasic.All",
 })  # fmt: skip
+SHAREPOINT_ROLES = {"backup": frozenset({"Sites.Read.All"}), "restore": frozenset({"Sites.ReadWrite.All"})}
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
 API_ROLES = {
@@ -85,6 +86,7 @@ def add_apps(tenant: Tenant) -> None:
             certificates=[certificate],
             federated=[(issuer, subject, federated_key()[1])],
             api_roles={API: api_roles, client_id: api_roles},
+            sharepoint_roles=SHAREPOINT_ROLES.get(name, frozenset()),
         )
 
 

@@ -57,7 +57,8 @@ def seed_awkward_lists(tenant: Tenant, site: str) -> None:
     do.add_list(tenant, site, "Everything", description="Every <type> of column", content_types_enabled=True)
     for column in COLUMNS:
         do.add_column(tenant, site, "Everything", **column)
-    common = {"Amount": 12.25, "Price": 99.9, "Due": "2026-03-01T00:00:00Z", "Done": True, "State": "Open"}
+    common: dict[str, Any] = {"Amount": 12.25, "Price": 99.9, "Done": True, "State": "Open"}
+    common["Due"] = "2026-03-01T00:00:00Z"
     do.add_list_item(
         tenant, site, "Everything", "First", **common, Notes="<div>Zwei\nZeilen &amp; mehr</div>", Tags=["a", "c"],
         Boss="bernd", Team=["adele", "bernd"], Project="Apollo", Place=TERM, Places=[TERM],

@@ -29,6 +29,7 @@ from sandbox.tenant.dispatch import Raw, Served, error_answer, http_date, serve
 from sandbox.tenant.doors import download_door, upload_door
 from sandbox.tenant.faults import BEFORE, Fault
 from sandbox.tenant.sending import BrokenOff, inflict, send
+from sandbox.tenant.sharepoint_rest import sharepoint_door
 from sandbox.tenant.state import Doors, Tenant
 from sandbox.tenant.traffic import Traffic
 
@@ -55,7 +56,7 @@ class Running:
         }
         users = {u.upn: u.id for u in self.tenant.users.values()}
         refresh = {self.tenant.users[u].upn: t for t, (u, _) in self.tenant.refresh_tokens.items()}
-        doors = {n: getattr(self.doors, n) for n in ("graph", "login", "control", "download", "upload")}
+        doors = {n: getattr(self.doors, n) for n in ("graph", "login", "control", "download", "upload", "sharepoint")}
         return {
             **doors, "tenant_id": self.tenant.id, "domain": self.tenant.domain, "ca_file": str(self.ca_file),
             "apps": apps, "users": users, "refresh_tokens": refresh,
@@ -80,6 +81,8 @@ async def running_tenant(
             doors.graph = doors.login = await _listen(runners, _graph_app(running), context, port)
             doors.download = await _listen(runners, _door_app(running, "download", download_door), context)
             doors.upload = await _listen(runners, _door_app(running, "upload", upload_door), context)
+            own = _door_app(running, "sharepoint", sharepoint_door, takes_tokens=True)
+            doors.sharepoint = await _listen(runners, own, context)
             doors.control = await _listen(runners, control.door(running), None)
             yield running
         finally:
@@ -170,14 +173,15 @@ async def _sent(request: web.Request, tenant: Tenant, served: Served) -> web.Str
     return await send(request, answer, served.fault)
 
 
-def _door_app(running: Running, name: str, handler: Door) -> web.Application:
-    """A host whose URLs carry their own proof: it refuses an Authorization header."""
+def _door_app(running: Running, name: str, handler: Door, *, takes_tokens: bool = False) -> web.Application:
+    """A host whose URLs carry their own proof: it refuses an Authorization header, unless it `takes_tokens`."""
     tenant, app = running.tenant, web.Application(client_max_size=1 << 30)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         fault = tenant.faults.pick(name, request.method, request.path_qs)
         running.traffic.shapes[f"{name} {request.method}"] += 1
-        if "Authorization" in request.headers and tenant.options.hosts_refuse_tokens:
+        refuses = tenant.options.hosts_refuse_tokens and not takes_tokens
+        if "Authorization" in request.headers and refuses:
             return web.json_response(
                 {"error": {"code": "unauthenticated", "message": "Token is not expected."}}, status=401
             )

@@ -139,6 +139,7 @@ class App:
     certificates: list[bytes] = field(default_factory=list)  # PEM
     federated: list[tuple[str, str, bytes]] = field(default_factory=list)  # issuer, subject, public key PEM
     api_roles: dict[str, tuple[str, ...]] = field(default_factory=dict)  # audience -> roles
+    sharepoint_roles: frozenset[str] = frozenset()  # of SharePoint, consented to apart from Graph's
 
 
 class Ids:
@@ -168,6 +169,7 @@ class Doors:
     control: str = ""
     download: str = ""
     upload: str = ""
+    sharepoint: str = ""  # SharePoint's own interface
 
 
 class Tenant:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from shared.errors import Misconfigured
@@ -73,6 +74,7 @@ class Hosts:
     extra: frozenset[tuple[str, int]]
     hosts: frozenset[str]
     suffixes: tuple[str, ...]
+    sharepoint: Mapping[str, str] = field(default_factory=dict)  # the tenant's own -> where they listen
 
     def checked(self, url: str) -> str:
         """The URL, fit to be sent as it is; `OffList` unless it leads to Graph or to a host of the list."""
@@ -97,10 +99,14 @@ class Hosts:
             if place != self.graph:
                 raise OffList("only Graph itself may be asked with our token", place[0])
             return clean
-        segments = path.split("?", 1)[0].split("/")
-        if path.startswith("//") or not path.isprintable() or {"\\", "#"} & set(path) or {".", ".."} & set(segments):
-            raise Misconfigured("a request path holds characters that have no place in one; an id was not encoded")
-        return self.base_url + quote(path, safe=_ASCII)
+        return self.base_url + _plain_path(path)
+
+    def sharepoint_url(self, host: str, path: str) -> str:
+        """A step's path on one of the tenant's own SharePoint hosts: a token is made for each of them and goes to no
+        other."""
+        if host not in self.sharepoint:
+            raise OffList("it is none of the tenant's own SharePoint hosts", host)
+        return self.sharepoint[host] + _plain_path(path)
 
 
 def cloud_of(graph_url: str) -> str:
@@ -109,8 +115,9 @@ def cloud_of(graph_url: str) -> str:
     return next((name for name, cloud in CLOUDS.items() if cloud.graph == f"https://{host}"), "public")
 
 
-def allowed(base_url: str, extra: tuple[str, ...] = ()) -> Hosts:
-    """The list from settings. `extra` names hosts ("host" or "host:port") that are allowed as they are written."""
+def allowed(base_url: str, extra: tuple[str, ...] = (), sharepoint: tuple[str, ...] = ()) -> Hosts:
+    """The list from settings. `extra` names hosts ("host" or "host:port") that are allowed as they are written;
+    `sharepoint` the tenant's own SharePoint hosts ("host", for tests "host=where:port")."""
     known = CLOUDS[cloud_of(base_url)]
     try:
         place, base = _taken_apart(base_url)
@@ -118,7 +125,25 @@ def allowed(base_url: str, extra: tuple[str, ...] = ()) -> Hosts:
     except OffList as why:
         text = f"Graph's base URL or an extra host is not usable: {why.host!r}; use https://HOST/v1.0, HOST, HOST:PORT"
         raise Misconfigured(text) from None
-    return Hosts(base.rstrip("/"), place, more, known.hosts, known.suffixes)
+    return Hosts(base.rstrip("/"), place, more, known.hosts, known.suffixes, _own(sharepoint, known))
+
+
+def _own(sharepoint: tuple[str, ...], known: Cloud) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in sharepoint:
+        name, _, where = text.strip().lower().partition("=")
+        if not any(name.endswith("." + suffix) for suffix in known.suffixes) or not _AUTHORITY.fullmatch(name):
+            raise Misconfigured(f"M365_SHAREPOINT_HOSTS: {name[:80]!a} is no SharePoint host of this cloud")
+        found[name] = "https://" + (where or name)
+    return found
+
+
+def _plain_path(path: str) -> str:
+    segments = path.split("?", 1)[0].split("/")
+    odd = not path.isprintable() or {"\\", "#"} & set(path) or {".", ".."} & set(segments)
+    if not path.startswith("/") or path.startswith("//") or odd:
+        raise Misconfigured("a request path holds characters that have no place in one; an id was not encoded")
+    return quote(path, safe=_ASCII)
 
 
 def _taken_apart(url: str) -> tuple[tuple[str, int], str]:

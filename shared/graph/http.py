@@ -24,13 +24,14 @@ from shared.graph.line import Ask, Broken, Counts, Line, Stream, Tokens
 from shared.graph.pace import diagnose
 from shared.graph.scopes import is_mailbox
 from shared.graph.shapes import shape
-from shared.graph.steps import Fetch, Reply, Step, Upload
+from shared.graph.steps import Fetch, Refused, Reply, Step, Upload
 from shared.graph.upload import send_pieces
 from shared.ports import Clock, Pieces, Scope
 
 T = TypeVar("T")
 Outcome = Reply | Verdict
 NO_ANSWER = b'{"error":{"code":"noUsableAnswer"}}'
+NO_SHAREPOINT = b'{"error":{"code":"noSharePoint"}}'
 NATIVE = ("/$value", "/content", "/contentStream", "/$count")  # paths whose answer is no JSON
 
 
@@ -41,6 +42,7 @@ class GraphSettings:
     base_url: str = "https://graph.microsoft.com/v1.0"
     ca_file: str = ""
     extra_hosts: tuple[str, ...] = ()
+    sharepoint_hosts: tuple[str, ...] = ()  # the tenant's own; see `hosts.allowed`
     patience_s: float = 60.0  # waited out here; longer waits put the ticket back
     user_agent: str = "ISV|Holdfast|Backup/0.1"  # undecorated traffic is served last (SharePoint throttling guide)
     connections: int = 64
@@ -51,11 +53,13 @@ class GraphClient:
     """The port `Graph`. Use as an async context manager; one per app registration and process."""
 
     def __init__(
-        self, settings: GraphSettings, tokens: Tokens, clock: Clock, budget: Budget | None, random: Callable[[], float]
-    ) -> None:
-        self._hosts = allowed(settings.base_url, settings.extra_hosts)
+        self, settings: GraphSettings, tokens: Tokens, clock: Clock, budget: Budget | None,
+        random: Callable[[], float], sharepoint: Mapping[str, Tokens] | None = None,
+    ) -> None:  # fmt: skip
+        """`sharepoint`: tokens for the tenant's own SharePoint hosts; one without is closed."""
+        self._hosts = allowed(settings.base_url, settings.extra_hosts, settings.sharepoint_hosts)
         self._wire = AiohttpWire(settings)
-        self._line = Line(self._wire, tokens, clock, budget, random, settings.patience_s)
+        self._line = Line(self._wire, tokens, clock, budget, random, settings.patience_s, sharepoint)
 
     async def __aenter__(self) -> GraphClient:
         await self._wire.start()
@@ -71,7 +75,12 @@ class GraphClient:
         return self._line.counts
 
     async def send(self, step: Step, scope: Scope) -> Reply:
+        if self._closed(step):
+            return Reply(501, NO_SHAREPOINT)
         return await self._line.ask(self._ask(step), scope)
+
+    def _closed(self, step: Step) -> bool:
+        return step.host != "" and step.host not in self._line.sharepoint
 
     async def send_all(self, steps: Sequence[Step], scope: Scope) -> list[Reply]:
         """A step that cannot be sent or gets no answer while others do is answered with a 502 of ours: it costs its
@@ -93,6 +102,8 @@ class GraphClient:
         return _lined_up([found[number] for number in range(len(steps))])
 
     def download(self, step: Fetch, scope: Scope, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        if self._closed(step):
+            return _nothing(Reply(501, NO_SHAREPOINT))
         return Download(self._line, self._hosts, self._ask(step), step, scope).blocks(offset)
 
     async def upload(self, step: Upload, scope: Scope, pieces: Pieces) -> Reply:
@@ -129,7 +140,10 @@ class GraphClient:
     def _ask(self, step: Step) -> Ask:
         """A step as a request. Reads go to Graph alone; writes may go to a signed URL, without our token."""
         to_graph = step.reads or step.path.startswith("/") or self._hosts.is_graph(step.path)
-        url = self._hosts.graph_url(step.path) if to_graph else self._hosts.checked(step.path)
+        if step.host:
+            url = self._hosts.sharepoint_url(step.host, step.path)
+        else:
+            url = self._hosts.graph_url(step.path) if to_graph else self._hosts.checked(step.path)
         native = url.split("?", 1)[0].endswith(NATIVE)
         headers = {
             "Accept": "*/*" if native else "application/json",
@@ -143,8 +157,14 @@ class GraphClient:
         return Ask(
             step.method, url, shape(step.path) if to_graph else "(signed URL)", headers, body, authorized=to_graph,
             again=step.method != "POST", json=not native, empty=step.method != "GET", units=step.units,
-            sharepoint=step.units > 0,
+            sharepoint=step.units > 0, host=step.host,
         )  # fmt: skip
+
+
+async def _nothing(refused: Reply) -> AsyncGenerator[bytes, None]:
+    if not refused.ok:
+        raise Refused(refused)
+    yield refused.body
 
 
 def _lined_up(found: Sequence[Outcome]) -> list[Reply]:

@@ -34,6 +34,7 @@ class Ask:
     empty: bool = False
     units: int = 0
     sharepoint: bool = False  # throttled with the tenant's other SharePoint requests
+    host: str = ""  # the tenant's SharePoint host that the token has to be for; "": Graph
     parts: int = 1
 
     @property
@@ -98,8 +99,10 @@ class Line:
         budget: Budget | None,
         random: Callable[[], float],
         patience_s: float,
+        sharepoint: Mapping[str, Tokens] | None = None,
     ) -> None:
         self._wire, self._tokens, self._budget = wire, tokens, budget
+        self.sharepoint = sharepoint or {}
         self._patience_s, self._scopes = patience_s, Scopes()
         self.clock, self.random, self.counts = clock, random, Counts()
 
@@ -155,14 +158,15 @@ class Line:
         slots = self._scopes.slots(scope)
         held = await self._turn(ask, scope, patience)
         try:
-            token = await self._tokens.token() if ask.authorized else ""
+            tokens = self.sharepoint[ask.host] if ask.host else self._tokens
+            token = await tokens.token() if ask.authorized else ""
             for last in (False, True):
                 self._count(ask)
                 async with self._wire.open(ask, token) as stream:
                     if stream.status != 401 or not ask.authorized or last:
                         yield stream
                         return
-                token = await self._tokens.token(stale=token)
+                token = await tokens.token(stale=token)
         finally:
             slots.give_back(held)
 

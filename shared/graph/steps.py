@@ -24,6 +24,8 @@ class Step:
     """One request. `path` is relative to the version root ("/users/..."), or an absolute URL that Graph handed us.
 
     `units`: SharePoint resource units it costs (0: not SharePoint). `batchable`: small answer, may ride in a $batch.
+    `host`: the tenant's own SharePoint host, which is asked instead of Graph for what Graph lacks; `path` is below it.
+    A reply 501 `noSharePoint` says that this app has no way in there.
     """
 
     method: str
@@ -32,6 +34,7 @@ class Step:
     body: Json | bytes | None = None
     batchable: bool = False
     units: int = 0
+    host: str = ""
 
     @property
     def reads(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from shared.errors import OwnerMissing
 from shared.graph.steps import Refused, Steps, get, segment
-from shared.kinds import lists_listing, lists_places, lists_restore
+from shared.kinds import lists_attachments, lists_listing, lists_places, lists_restore
 from shared.kinds.kind import Into, Kind
+from shared.kinds.lists_attachments import FILES, NOT_KEPT, has_files
 from shared.kinds.lists_listing import TREE, asked, people_of, with_people, without_questions
 from shared.kinds.lists_places import COLUMNS, CONTENT_TYPES, LOOKED_UP
 from shared.kinds.site_answers import well
@@ -30,11 +32,13 @@ from shared.model import (
     Version,
 )
 
+WITH_FILES = "+files"  # how the tag ends of an item that was taken with its attachments
 KEPT_VERSIONS = "o365:Versions"
 
 
 class Lists(Kind):
-    """`versions`: how many older versions of an item are kept besides the current one, each time it changes."""
+    """`versions`: how many older versions of an item are kept besides the current one, each time it changes.
+    `attachments`: whether this app has a way into SharePoint's own interface, which alone has them."""
 
     name: ClassVar[str] = "lists"
     title: ClassVar[str] = "SharePoint lists"
@@ -58,7 +62,7 @@ class Lists(Kind):
         "who created and changed a list or an item, and when: the restore app does it now",
         "a restored list shows a column Holdfast: by it a repeated restore finds what it made",
         "older versions of items: they are kept by policy, but Graph takes no version with its old date and author",
-        "attachments are not kept",
+        "attachments are kept and given back where SharePoint's own hosts are configured and the app has a certificate",
         "folders in lists: Graph makes none, what lay in them comes back at the list's top",
         "links, pictures, places and thumbnails in columns: Graph takes none",
         "columns of managed metadata whose term set Graph does not tell come back as text",
@@ -75,8 +79,8 @@ class Lists(Kind):
     restore_items_per_s: ClassVar[float] = 3.0
     reconcile_days: ClassVar[int] = 30
 
-    def __init__(self, versions: int = 0) -> None:
-        self._versions = versions
+    def __init__(self, versions: int = 0, *, attachments: bool = False) -> None:
+        self._versions, self._attachments = versions, attachments
 
     # -- the crawl
 
@@ -91,15 +95,25 @@ class Lists(Kind):
         return Feed(version.owner, self.name, version.item_id, path, name=version.name)
 
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
-        changes = lists_listing.tree if feed.id == TREE else lists_listing.changes
-        return (yield from changes(feed, cursor))
+        if feed.id == TREE:
+            return (yield from lists_listing.tree(feed, cursor))
+        listing = yield from lists_listing.changes(feed, cursor)
+        return replace(listing, changes=tuple(self._told(c) if isinstance(c, Seen) else c for c in listing.changes))
+
+    def _told(self, seen: Seen) -> Seen:
+        """What was kept without its attachments is another state once there is a way to them."""
+        if self._attachments and has_files(seen.record):
+            return replace(seen, tag=f"{seen.tag}{WITH_FILES}")
+        return seen
 
     def unchanged(self, seen: Seen, kept: Version) -> bool:
-        return lists_listing.same_state(seen.tag, kept.tag)
+        """What was kept with its attachments stays kept when the way to them is closed."""
+        return lists_listing.same_state(seen.tag, kept.tag) or f"{seen.tag}{WITH_FILES}" == kept.tag
 
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
         if feed.id != TREE:
-            return (yield from lists_listing.reread(feed, item_id))
+            found = yield from lists_listing.reread(feed, item_id)
+            return found and self._told(found)
         path = lists_listing.path_of(feed.owner, item_id)
         reply = yield get(f"{path}?$select={lists_listing.SELECT}", units=1)
         if not reply.found:
@@ -129,16 +143,23 @@ class Lists(Kind):
             if "fields" not in again.record:
                 return Lost("the item is there, but Graph tells none of its values")
             seen = again
-        record, notes = seen.record, []
+        record = seen.record
+        notes: list[str] = []
         if waiting := asked(record):
             found = yield from people_of(feed.owner, sorted(set(waiting.values())))
             record = with_people(record, {name: found[id] for name, id in waiting.items() if id in found})
-        if (record.get("fields") or {}).get("Attachments") is True:
-            notes.append("its attachments are not kept")
         if self._versions:
             older, gaps = yield from self._older(feed, seen)
             record, notes = record | {KEPT_VERSIONS: older}, notes + gaps
-        return Capture(without_questions(record), notes=tuple(notes))
+        record = without_questions(record)
+        if not has_files(record):
+            return Capture(record, notes=tuple(notes))
+        if not self._attachments:
+            return Capture(record, notes=(*notes, NOT_KEPT))
+        files = yield from lists_attachments.fetched(feed, lists_listing.number_of(seen.item_id))
+        if isinstance(files, Lost | Vanished):
+            return files
+        return Capture(record | {FILES: files.told}, files.parts, files.suffixes, notes=tuple(notes))
 
     def _older(self, feed: Feed, seen: Seen) -> Steps[tuple[list[Json], list[str]]]:
         """Up to so many versions before the current one, newest first, with their values."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from shared.graph.steps import Reply, Steps, delete, foretold, get, odata_string, patch, post, segment, together
 from shared.kinds.kind import Into
+from shared.kinds.lists_attachments import FILES, attach, has_files
 from shared.kinds.lists_fields import MARK, Types, Values, references, values_of
 from shared.kinds.lists_listing import KEPT_FOLDER, KEPT_PEOPLE, PEOPLE, number_of, path_of, top_of
 from shared.kinds.lists_places import WRITE
@@ -96,11 +97,14 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     if begun is not None:
         if not _same(body, begun):
             yield from _patched(job, begun, body)
+        losses += yield from attach(kept, into, str(begun["id"]), begun)
         return Restored("completed", str(begun["id"]), tuple(losses))
     if mode == "replace" and twin is not None and job.at_home and str(twin["id"]) == job.number:
         yield from _patched(job, twin, {**_cleared(twin, body, job.types), **body})  # its history has what was there
+        losses += yield from attach(kept, into, str(twin["id"]), twin)
         return Restored("replaced", str(twin["id"]), tuple(losses))
     made = yield from _created(job, body)
+    losses += yield from attach(kept, into, str(made["id"]), made)
     if mode == "replace" and twin is not None:  # created first, removed after: too much is repairable
         gone = yield delete(f"{into.path}/items/{segment(str(twin['id']))}", units=2)
         losses += [] if gone.ok or not gone.found else ["the item it replaces could not be removed"]
@@ -111,7 +115,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
 def foreseen(record: Json) -> list[str]:
     """What no restore gives back, as far as the record tells."""
     losses = [NO_FOLDER] if record.get(KEPT_FOLDER) else []
-    if (record.get("fields") or {}).get("Attachments") is True:
+    if has_files(record) and FILES not in record:
         losses.append(NO_ATTACHMENTS)
     return losses
 

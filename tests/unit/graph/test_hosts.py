@@ -163,3 +163,17 @@ def test_the_refusal_names_the_host_and_nothing_secret() -> None:
 def test_a_base_url_that_is_not_plain_https_is_refused(base: str) -> None:
     with pytest.raises(Misconfigured):
         allowed(base)
+
+
+def test_the_tenants_own_sharepoint_hosts_are_named_and_no_other_gets_a_token() -> None:
+    own = allowed("https://graph.microsoft.com/v1.0", (), ("contoso.sharepoint.com", "fab.sharepoint.com=127.0.0.1:9"))
+    path = "/sites/a%20b/_api/web/lists(guid'1')/items(2)/AttachmentFiles('it%27%27s.txt')/$value"
+    assert own.sharepoint_url("contoso.sharepoint.com", path) == f"https://contoso.sharepoint.com{path}"
+    assert own.sharepoint_url("fab.sharepoint.com", "/x") == "https://127.0.0.1:9/x"
+    for host, bad in (("evil.sharepoint.com", "/x"), ("contoso.sharepoint.com", "//evil.example/x"),
+                      ("contoso.sharepoint.com", "/a/../b"), ("contoso.sharepoint.com", "x")):  # fmt: skip
+        with pytest.raises(Misconfigured):
+            own.sharepoint_url(host, bad)
+    for name in ("contoso.example", "sharepoint.com", "a@b.sharepoint.com", "b.sharepoint.com.evil.example"):
+        with pytest.raises(Misconfigured, match="M365_SHAREPOINT_HOSTS"):
+            allowed("https://graph.microsoft.com/v1.0", (), (name,))
