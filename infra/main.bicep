@@ -28,6 +28,10 @@ param targetClientId string = ''
 param backupSecretName string = ''
 @description('Name of the Key Vault secret with the restore app\'s client secret; empty: the managed identity is the proof (better).')
 param restoreSecretName string = ''
+@description('Name of the Key Vault certificate that the backup app signs in with; empty: the managed identity is the proof (better).')
+param backupCertificateName string = ''
+@description('Name of the Key Vault certificate that the restore app signs in with; empty: the managed identity is the proof (better).')
+param restoreCertificateName string = ''
 @description('Object id of the person or pipeline that stores those secrets; empty: nobody.')
 param keyVaultOfficerId string = ''
 @description('Login endpoint of a national cloud; empty: the public one.')
@@ -205,7 +209,10 @@ var careQueue = 'care'
 var careQueues = ['care', 'care-poison']
 // ... and asks for an item to be taken anew where the vault's copy is damaged.
 var careOrderQueues = ['item']
-var usesSecrets = !empty(backupSecretName) || !empty(restoreSecretName)
+// A certificate's private key is had by the secret of the same name.
+var backupStored = empty(backupSecretName) ? backupCertificateName : backupSecretName
+var restoreStored = empty(restoreSecretName) ? restoreCertificateName : restoreSecretName
+var usesSecrets = !empty(backupStored) || !empty(restoreStored)
 var restores = !empty(restoreClientId)
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -246,8 +253,9 @@ module keyVault 'modules/keyvault.bicep' = {
     publicNetwork: !privateNetwork
     lock: lockResources
     workspaceId: monitoring.outputs.workspaceId
-    backupSecretName: backupSecretName
-    restoreSecretName: restoreSecretName
+    backupSecretName: backupStored
+    restoreSecretName: restoreStored
+    certificates: !empty(backupCertificateName) || !empty(restoreCertificateName)
     backupPrincipalId: identities.outputs.backupPrincipalId
     restorePrincipalId: identities.outputs.restorePrincipalId
     officerPrincipalId: usesSecrets ? keyVaultOfficerId : ''
@@ -487,7 +495,8 @@ var backupSettings = {
   HOLDFAST_ROLE: 'backup'
   VAULT_IDENTITY_CLIENT_ID: identities.outputs.backupClientId
   M365_BACKUP_CLIENT_ID: backupClientId
-  M365_BACKUP_FEDERATED: empty(backupSecretName) ? identities.outputs.backupClientId : ''
+  M365_BACKUP_CERTIFICATE_URL: empty(backupCertificateName) ? '' : '${keyVault.outputs.uri}certificates/${backupCertificateName}'
+  M365_BACKUP_FEDERATED: empty(backupStored) ? identities.outputs.backupClientId : ''
   M365_BACKUP_CLIENT_SECRET: empty(backupSecretName) ? '' : '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${backupSecretName})'
   API_AUTH: 'entra'
   API_DEPARTMENTS: departments
@@ -499,7 +508,8 @@ var restoreSettings = {
   HOLDFAST_ROLE: 'restore'
   VAULT_IDENTITY_CLIENT_ID: identities.outputs.restoreClientId
   M365_RESTORE_CLIENT_ID: restoreClientId
-  M365_RESTORE_FEDERATED: restores && empty(restoreSecretName) ? identities.outputs.restoreClientId : ''
+  M365_RESTORE_CERTIFICATE_URL: empty(restoreCertificateName) ? '' : '${keyVault.outputs.uri}certificates/${restoreCertificateName}'
+  M365_RESTORE_FEDERATED: restores && empty(restoreStored) ? identities.outputs.restoreClientId : ''
   M365_RESTORE_CLIENT_SECRET: empty(restoreSecretName) ? '' : '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${restoreSecretName})'
   M365_TARGET_CLIENT_ID: targetClientId
   M365_TARGET_FEDERATED: empty(targetClientId) ? '' : identities.outputs.restoreClientId

@@ -15,8 +15,8 @@ set -- "$1" --env "$AZURE_ENV_NAME" --tenant "$tenant" --kinds "${HOLDFAST_KINDS
 phase="$1"
 shift
 if [ "$phase" = after ]; then
-    # with a client secret (HOLDFAST_..._SECRET_NAME) there is nothing to federate
-    [ -z "${HOLDFAST_BACKUP_SECRET_NAME:-}" ] && set -- "$@" --backup-identity "$HOLDFAST_BACKUP_PRINCIPAL"
-    [ -z "${HOLDFAST_RESTORE_SECRET_NAME:-}" ] && set -- "$@" --restore-identity "$HOLDFAST_RESTORE_PRINCIPAL"
+    # with a client secret (HOLDFAST_..._SECRET_NAME) or a certificate (..._CERTIFICATE_NAME) there is nothing to federate
+    [ -z "${HOLDFAST_BACKUP_SECRET_NAME:-}${HOLDFAST_BACKUP_CERTIFICATE_NAME:-}" ] && set -- "$@" --backup-identity "$HOLDFAST_BACKUP_PRINCIPAL"
+    [ -z "${HOLDFAST_RESTORE_SECRET_NAME:-}${HOLDFAST_RESTORE_CERTIFICATE_NAME:-}" ] && set -- "$@" --restore-identity "$HOLDFAST_RESTORE_PRINCIPAL"
 fi
 exec .venv/bin/python -m scripts.register_apps "$@"

@@ -49,6 +49,11 @@ def _identity(name: str, what: str, *, required: bool = False) -> tuple[Knob, ..
             f"{start}CERTIFICATE_PATH", section,
             "File with its certificate and private key (PEM or PFX), instead of a secret.", to.path,
         ),
+        Knob(
+            f"{start}CERTIFICATE_URL", section,
+            "Its certificate with private key in Key Vault (`https://VAULT.vault.azure.net/certificates/NAME`), which "
+            "this app's identity may read as a secret.", to.certificate_url,
+        ),
         Knob(f"{start}CERTIFICATE_PASSWORD", section, "Password of that file, if it has one.", secret=True),
         Knob(
             f"{start}FEDERATED", section,

@@ -216,6 +216,15 @@ def departments(value: str) -> tuple[tuple[str, str], ...]:
     return tuple((name.strip(), to.strip().lower()) for name, _, to in pairs)
 
 
+_CERTIFICATE = re.compile(r"https://[^/?#@]+/(certificates|secrets)/[A-Za-z0-9-]{1,127}(/[0-9a-f]{32})?/?")
+
+
+def certificate_url(value: str) -> str:
+    if not _CERTIFICATE.fullmatch(value):
+        raise ValueError("the URL of a certificate in Key Vault: https://VAULT.vault.azure.net/certificates/NAME")
+    return value.rstrip("/")
+
+
 def tenants(value: str) -> tuple[dict[str, str], ...]:
     """A JSON list of objects whose members are settings."""
     wanted = 'a JSON list such as [{"M365_TENANT_ID": "...", "M365_BACKUP_CLIENT_ID": "...", ...}]'

@@ -55,13 +55,20 @@ class ByCertificate:
 
 
 @dataclass(frozen=True, slots=True)
+class ByStoredCertificate:
+    """A certificate in Key Vault."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ByFederation:
     """`system`, the client id of a managed identity, or `file:PATH`."""
 
     source: str
 
 
-Proof = ByClientSecret | ByCertificate | ByFederation
+Proof = ByClientSecret | ByCertificate | ByStoredCertificate | ByFederation
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +293,12 @@ def _registration(name: str, tenant_id: str, values: Mapping[str, Any], problems
         proofs.append(ByClientSecret(secret))
     if path:
         proofs.append(ByCertificate(path, password))
+    if url := values[start + "CERTIFICATE_URL"]:
+        proofs.append(ByStoredCertificate(url))
     if source:
         proofs.append(ByFederation(source))
-    choices = f"{start}CLIENT_SECRET, {start}CERTIFICATE_PATH, {start}FEDERATED"
+    ends = ("CLIENT_SECRET", "CERTIFICATE_PATH", "CERTIFICATE_URL", "FEDERATED")
+    choices = ", ".join(start + end for end in ends)
     if password and not path:
         problems.append(f"{start}CERTIFICATE_PASSWORD: is set without {start}CERTIFICATE_PATH")
     if proofs and not client_id and not BY_NAME[start + "CLIENT_ID"].required:

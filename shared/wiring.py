@@ -33,6 +33,7 @@ from shared.settings import (
     ByConnectionString,
     ByFederation,
     ByIdentity,
+    ByStoredCertificate,
     Proof,
     Registration,
     Settings,
@@ -46,6 +47,7 @@ from shared.vault.second import WithCopy
 from shared.vault.vault import Vault
 
 if TYPE_CHECKING:  # heavy: imported where they are made
+    from azure.core.credentials import TokenCredential
     from azure.core.credentials_async import AsyncTokenCredential
 
     from shared.checkup.nouns import Instruments
@@ -431,20 +433,31 @@ def app_registration(settings: Settings, registration: Registration) -> AppRegis
     return AppRegistration(
         registration.tenant_id,
         registration.client_id,
-        _proof(registration.proof, cloud.graph_url),
+        _proof(registration.proof, cloud.graph_url, settings.stores.identity_client_id),
         login_url=cloud.login_url,
         scope=cloud.scope,
         ca_file=cloud.ca_file,
     )
 
 
-def _proof(proof: Proof, graph_url: str) -> EntraProof:
-    from shared.graph.entra import Certificate, Secret, federated
+def _proof(proof: Proof, graph_url: str, identity: str) -> EntraProof:
+    from shared.graph.entra import Certificate, Secret, Stored, federated
 
     match proof:
         case ByClientSecret(secret):
             return Secret(secret.reveal())
         case ByCertificate(path, password):
             return Certificate(path, password.reveal() if password else "")
+        case ByStoredCertificate(url):
+            from shared.graph.keyvault import loader
+
+            return Stored(loader(url, lambda: _own_identity(identity)))
         case ByFederation(source):
             return federated(source, graph_url)
+
+
+def _own_identity(client_id: str) -> TokenCredential:
+    from azure.identity import DefaultAzureCredential
+
+    credential: TokenCredential = DefaultAzureCredential(managed_identity_client_id=client_id or None)
+    return credential

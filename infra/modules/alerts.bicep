@@ -155,7 +155,7 @@ resource expiring 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-1
   name: 'credential'
   properties: {
     eventDeliverySchema: 'CloudEventSchemaV1_0'
-    filter: { includedEventTypes: ['Microsoft.KeyVault.SecretNearExpiry', 'Microsoft.KeyVault.SecretExpired', 'Microsoft.KeyVault.KeyNearExpiry', 'Microsoft.KeyVault.KeyExpired'] }
+    filter: { includedEventTypes: ['Microsoft.KeyVault.SecretNearExpiry', 'Microsoft.KeyVault.SecretExpired', 'Microsoft.KeyVault.CertificateNearExpiry', 'Microsoft.KeyVault.CertificateExpired', 'Microsoft.KeyVault.KeyNearExpiry', 'Microsoft.KeyVault.KeyExpired'] }
     destination: {
       endpointType: 'MonitorAlert'
       properties: { severity: 'Sev1', description: 'docs/alerts.md, credential', actionGroups: [actionGroupId] }

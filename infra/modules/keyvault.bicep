@@ -15,6 +15,8 @@ param workspaceId string
 param backupSecretName string
 @description('Name of the restore app\'s client secret; empty: there is none.')
 param restoreSecretName string
+@description('Whether some of them are certificates.')
+param certificates bool = false
 @description('Principal id of the backup identity.')
 param backupPrincipalId string
 @description('Principal id of the restore identity.')
@@ -26,6 +28,7 @@ param keysPrincipalId string
 
 var secretsUser = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
 var secretsOfficer = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7')
+var certificatesOfficer = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'a4417e6f-fecd-4de8-b567-7b0420556985')
 var cryptoUser = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'e147488a-f6f5-4113-8e2d-b22465e65bf6')
 var ownKey = !empty(keysPrincipalId)
 var keyName = 'storage'
@@ -94,6 +97,12 @@ resource officer 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!emp
   scope: vault
   name: guid(vault.id, officerPrincipalId, secretsOfficer)
   properties: { principalId: officerPrincipalId, roleDefinitionId: secretsOfficer }
+}
+
+resource certificateOfficer 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(officerPrincipalId) && certificates) {
+  scope: vault
+  name: guid(vault.id, officerPrincipalId, certificatesOfficer)
+  properties: { principalId: officerPrincipalId, roleDefinitionId: certificatesOfficer }
 }
 
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {

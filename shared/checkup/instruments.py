@@ -20,8 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from shared.checkup.nouns import Account, App, Credential, Setup, SignIn
-from shared.errors import NotPermitted, Unreachable
-from shared.graph.entra import AppRegistration, Certificate, EntraTokens
+from shared.errors import NotPermitted, Unreachable, Verdict
+from shared.graph.entra import AppRegistration, Certificate, EntraTokens, Stored
 from shared.ports import Clock
 from shared.storage import translated
 from shared.vault.reaper import AzureReaper
@@ -72,7 +72,7 @@ class AzureInstruments:
     async def credentials(self) -> list[Credential]:
         found = []
         for name, app in self._apps.items():
-            if isinstance(app.proof, Certificate):
+            if isinstance(app.proof, Certificate | Stored):
                 found.append(await asyncio.to_thread(_certificate, name, app.proof))
         return found
 
@@ -170,10 +170,14 @@ def read_claims(token: str) -> dict[str, Any] | None:
     return said if isinstance(said, dict) else None
 
 
-def _certificate(app: App, proof: Certificate) -> Credential:
+def _certificate(app: App, proof: Certificate | Stored) -> Credential:
     what = "certificate"
     try:
+        if isinstance(proof, Stored):
+            return Credential(app, what, ends_of(proof.load(), ""))
         return Credential(app, what, ends_of(Path(proof.path).read_bytes(), proof.password))
+    except Verdict as why:
+        return Credential(app, what, trouble=str(why))
     except (OSError, ValueError, TypeError) as why:
         return Credential(app, what, trouble=f"its file can't be read ({type(why).__name__})")
 

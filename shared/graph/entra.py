@@ -6,7 +6,7 @@ import asyncio
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,8 @@ from azure.core.exceptions import AzureError
 from azure.identity import ManagedIdentityCredential
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from shared.errors import Misconfigured, NotPermitted, Unreachable, Verdict
 from shared.graph.hosts import CLOUDS, cloud_of
@@ -45,13 +47,21 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A certificate with its key that lies elsewhere (Key Vault). `load` gives it as it would stand in a file; called
+    in a thread, and again whenever we sign in anew, so that a renewed one is found."""
+
+    load: Callable[[], bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Federated:
     """No secret at all: `assertion` gives a token that Entra was told to trust for this app. Called in a thread."""
 
     assertion: Callable[[], str] = field(repr=False)
 
 
-Proof = Secret | Certificate | Federated
+Proof = Secret | Certificate | Stored | Federated
 
 
 def federated(source: str, graph_url: str) -> Federated:
@@ -173,12 +183,22 @@ def _credential(proof: Proof) -> str | dict[str, Any]:
         case Federated(assertion):
             return {"client_assertion": assertion}
         case Certificate(path, password):
-            data = Path(path).read_bytes()
-            if b"-----BEGIN" in data:
-                return _pem(data, password)
-            # x5c travels along, so that a renewed certificate of the same issuer is accepted where that is set up
-            pfx: dict[str, Any] = {"private_key_pfx_path": path, "public_certificate": True}
-            return pfx | ({"passphrase": password} if password else {})
+            return _signer(Path(path).read_bytes(), password)
+        case Stored(load):
+            return _signer(load(), "")
+
+
+def _signer(data: bytes, password: str) -> dict[str, Any]:
+    """Key and certificates as msal takes them. The certificates travel along, so that a renewed one of the same issuer
+    is accepted where that is set up."""
+    return _pem(data, password) if b"-----BEGIN" in data else _pfx(data, password)
+
+
+def _pfx(data: bytes, password: str) -> dict[str, Any]:
+    key, certificate, more = pkcs12.load_key_and_certificates(data, password.encode() or None)
+    if key is None or certificate is None:
+        raise ValueError("no key or no certificate in the file")
+    return _told(key, [certificate, *more])
 
 
 def _pem(data: bytes, password: str) -> dict[str, Any]:
@@ -187,9 +207,12 @@ def _pem(data: bytes, password: str) -> dict[str, Any]:
     if found is None:
         raise ValueError("no private key in the file")
     key = serialization.load_pem_private_key(found[0], password.encode() or None)
+    return _told(key, x509.load_pem_x509_certificates(data))
+
+
+def _told(key: PrivateKeyTypes, chain: Iterable[x509.Certificate]) -> dict[str, Any]:
     form = serialization.PrivateFormat.PKCS8
     plain = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-    chain = x509.load_pem_x509_certificates(data)
     certificates = "".join(c.public_bytes(serialization.Encoding.PEM).decode() for c in chain)
     return {"private_key": plain.decode(), "public_certificate": certificates}
 

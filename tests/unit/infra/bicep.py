@@ -135,6 +135,7 @@ FINE = {
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
+    "a4417e6f-fecd-4de8-b567-7b0420556985": "Key Vault Certificates Officer",
     "db58b8e5-c6ad-4a2a-8342-4190687cbf4a": "Storage Blob Delegator",
     "e147488a-f6f5-4113-8e2d-b22465e65bf6": "Key Vault Crypto Service Encryption User",
 }
@@ -145,6 +146,7 @@ ONLY_ON = {
     "Storage Queue Data Contributor": {"backupQueue[i]", "restoreQueue[i]", "retentionQueue[i]"},
     "Storage Blob Delegator": {"vault"},
     "Key Vault Secrets Officer": {"vault"},
+    "Key Vault Certificates Officer": {"vault"},
     "Key Vault Secrets User": {"backupSecret", "restoreSecret"},
     "Key Vault Crypto Service Encryption User": {"key"},
 }

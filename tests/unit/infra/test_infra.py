@@ -178,6 +178,7 @@ def test_who_may_do_what() -> None:
         ("backupPrincipalId", "secretsUser", "backupSecret"),
         ("restorePrincipalId", "secretsUser", "restoreSecret"),
         ("officerPrincipalId", "secretsOfficer", "vault"),
+        ("officerPrincipalId", "certificatesOfficer", "vault"),
         ("keysPrincipalId", "cryptoUser", "key"),
     }
 
@@ -238,6 +239,7 @@ NOT_IN_AZURE = {
     "M365_RESTORE_CERTIFICATE_PASSWORD": "of that file",
     "M365_TARGET_CERTIFICATE_PATH": "a file",
     "M365_TARGET_CERTIFICATE_PASSWORD": "of that file",
+    "M365_TARGET_CERTIFICATE_URL": "through moreRestoreSettings",
     "M365_TARGET_CLIENT_SECRET": "federation only; else through moreSettings, as a Key Vault reference",
     "AzureWebJobsStorage": "a connection string",
     "AzureWebJobsStorage__accountName": "the endpoints are set instead: blobs and queues lie in different accounts",
