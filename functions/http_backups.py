@@ -7,7 +7,7 @@ from functions.platform import blueprint
 from shared.api import bodies, shapes
 from shared.api.keys import owner_of, read_cursor
 from shared.api.problems import NotThere
-from shared.flows import browse, plan
+from shared.flows import browse, lanes, plan
 
 bp = blueprint()
 
@@ -33,7 +33,7 @@ async def runs(ask: Ask) -> Answer:
 
 @door(bp, "http_run")
 async def run(ask: Ask) -> Answer:
-    row = await plan.look_up(ask.house, ask.params["run"])
+    row = await lanes.look_up(ask.house, ask.params["run"])
     if row is None:
         raise NotThere("no run of this id")
     ask.need(row.lane.owner)

@@ -39,14 +39,17 @@ class Ledger:
         row = await self._rows.get(OWNERS, keys.plain(owner.tenant), keys.plain(owner.key))
         return ledger.read_owner(row) if row else None
 
-    async def find_owner(self, tenant: str, name: str) -> OwnerRow | None:
-        """An owner by id, or by name (a user's UPN) in any case."""
+    async def find_owner(
+        self, tenant: str, name: str, types: Sequence[OwnerType] = get_args(OwnerType)
+    ) -> OwnerRow | None:
+        """An owner by id (of one of these types), or by name (a user's UPN) in any case."""
         object_id = _OBJECT_ID.fullmatch(name) is not None
-        for owner_type in get_args(OwnerType):
-            if object_id and owner_type == "site":
-                return None  # a site's id holds commas, and nobody's name looks like an id
-            if found := await self.owner(Owner(tenant, owner_type, name)):
+        for owner_type in types:
+            possible = owner_type != "site" or not object_id  # a site's id holds commas
+            if possible and (found := await self.owner(Owner(tenant, owner_type, name))):
                 return found
+        if object_id:
+            return None  # nobody's name looks like an id
         folded = name.casefold().replace("'", "''")
         named = await self._rows.page(OWNERS, keys.plain(tenant), "", "~", limit=1, where=f"folded eq '{folded}'")
         return ledger.read_owner(named[0]) if named else None

@@ -31,7 +31,7 @@ async def serve(ticket: LaneTicket, house: House) -> None:
         return
     run = await _run_row(house, entered)
     walk = Walk(house, await house.graph("backup"), scope(entered.row.lane))
-    heartbeat = _Heartbeat(house, entered.row, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
+    heartbeat = _Heartbeat(house, entered.row, run, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
     clerk = await _clerk(house, entered)
     whys: set[str] = set()
     heard: dict[str, Heard] = {}
@@ -39,10 +39,12 @@ async def serve(ticket: LaneTicket, house: House) -> None:
         run = await _crawl(run, walk, clerk, heartbeat, whys, heard, orderly=entered.orderly)
     except HandOn:
         await clerk.write()
+        await house.catalog.put_run(run)
         await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, hop=ticket.hop + 1)))
         return
     except Exception:
         await clerk.write()  # what is taken already is not taken again
+        await house.catalog.put_run(run)
         raise
     if whys or not entered.orderly:  # who left in good order left no problem behind
         await _tell_owner(house, run.lane, list(run.problems) if whys else [])
@@ -64,7 +66,8 @@ async def _clerk(house: House, entered: Entered) -> Clerk:
     for state in await house.catalog.feeds(lane.owner, kinds[0] if len(kinds) == 1 else None):
         if state.feed.kind in kinds:
             clerk.see(state)
-    if clerk.states or not entered.orderly:
+    clerk.known = bool(clerk.states) or not entered.orderly
+    if clerk.known:
         clerk.owing = {(o.kind, o.feed_id) for o in await house.catalog.owed(lane.owner) if o.kind in kinds}
     return clerk
 
@@ -106,24 +109,27 @@ def _tell(run: RunRow, ended: datetime, whys: set[str]) -> None:
 
 
 class _Heartbeat:
-    """Between pages: a sign of life on the lane's row, and the end of the time budget."""
+    """Between pages: a sign of life on the lane's row, and the end of the time budget. A run that takes longer than a
+    minute is written down with the first one; a shorter one when it ends, for many are short."""
 
-    def __init__(self, house: House, row: LaneRow, deadline: datetime) -> None:
-        self._house, self.row, self._deadline = house, row, deadline
+    def __init__(self, house: House, row: LaneRow, run: RunRow, deadline: datetime) -> None:
+        self._house, self.row, self._run, self._deadline = house, row, run, deadline
+        self._told = False
 
     async def beat(self) -> None:
         if self._house.clock.now() > self._deadline:
             raise HandOn
-        self.row = await lanes.touch(self._house, self.row)
+        before, self.row = self.row, await lanes.touch(self._house, self.row)
+        if self.row is not before and not self._told:
+            await self._house.catalog.put_run(self._run)
+            self._told = True
 
 
 async def _run_row(house: House, entered: Entered) -> RunRow:
     row = entered.row
     if not entered.first and (there := await house.catalog.run(house.tenant, row.run)):
         return there
-    run = RunRow(row.run, row.lane, row.slot, "running", house.clock.now())
-    await house.catalog.put_run(run)
-    return run
+    return RunRow(row.run, row.lane, row.slot, "running", house.clock.now())
 
 
 async def _retry_owed(house: House, run: RunRow) -> None:

@@ -14,21 +14,33 @@ from hashlib import sha256
 from shared.errors import Contended, DigestMismatch, PartMissing
 from shared.flows.house import House
 from shared.flows.sheet import after
-from shared.model import Feed, FeedState, Page
+from shared.model import Feed, FeedState, Page, Version
 from shared.vault import address
 
 LONGEST_WAIT = timedelta(seconds=60)
+TALLIED = 20_000  # items of new feeds that are remembered to be counted; more are read again
 Place = tuple[str, str]  # kind and id of a feed
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a feed holds that is new since this delivery began."""
+
+    kept: int = 0
+    skipped: int = 0
+    owed: int = 0
+    bytes: int = 0
 
 
 @dataclass(slots=True)
 class Clerk:
     """Of one owner, for one delivery. `most`: versions that may wait; 0: nothing does. `owing`: the feeds that owe
-    something, where that is known."""
+    something, where that is known; `known`: the catalog may hold something of the lane already."""
 
     house: House
     most: int = 0
     owing: set[Place] | None = None
+    known: bool = True
     states: dict[Place, FeedState] = field(default_factory=dict)  # where each feed stands, written or not
     _moves: dict[Place, tuple[FeedState, FeedState]] = field(default_factory=dict)
     _pages: list[Page] = field(default_factory=list)
@@ -36,6 +48,8 @@ class Clerk:
     _etags: dict[tuple[Place, str], str] = field(default_factory=dict)  # what a row's ETag became by our own hand
     _twins: dict[Place, FeedState] = field(default_factory=dict)
     _since: datetime | None = None
+    _new: dict[Place, dict[str, Version]] = field(default_factory=dict)  # of feeds whose pages all passed by here
+    _passed: int = 0
 
     def see(self, state: FeedState) -> None:
         """A feed as its row tells it."""
@@ -49,6 +63,7 @@ class Clerk:
         self._moves[place] = first, now
         self.states[place] = now
         if page is not None:
+            self._remember(place, page)
             self._pages.append(page)
             self._items |= {version.item_id for version in page.versions}
             if self.owing is not None and any(version.state == "owed" for version in page.versions):
@@ -59,6 +74,30 @@ class Clerk:
         if place in self._twins:
             raise Contended(f"{place[0]} feed {place[1]}: another worker moved it")
         return self.states[place]
+
+    def _remember(self, place: Place, page: Page) -> None:
+        if page.header.seq == 1 and self._passed < TALLIED:
+            self._new[place] = {}
+        known = self._new.get(place)
+        if known is None:
+            return
+        for version in page.versions:
+            known[version.item_id] = replace(version, parts={}, notes=())
+        self._passed += len(page.versions)
+        if self._passed > TALLIED:
+            self._new.clear()
+
+    def tally(self, state: FeedState) -> Tally | None:
+        """What the feed holds, without reading it; None where only the catalog can tell."""
+        if not state.seq:
+            return Tally()
+        known = self._new.get(_place(state.feed))
+        if known is None or state.seq != max((version.seq for version in known.values()), default=0):
+            return None
+        items = [version for version in known.values() if not version.folderish]
+        kept = [version.size_bytes for version in items if version.state == "kept"]
+        skipped, owed = (sum(version.state == sort for version in items) for sort in ("skipped", "owed"))
+        return Tally(len(kept), skipped, owed, sum(kept))
 
     def holds(self, item_ids: Iterable[str]) -> bool:
         """Whether something of these items waits, so that the catalog can't tell yet."""

@@ -46,7 +46,8 @@ async def note(walk: Walk, clerk: Clerk, lane: Lane, heard: Mapping[str, Heard])
     """How the kinds of a lane stand after a run: counted about once a day, and told when trouble comes or goes. That
     the service does not say how much there is never fails a run: the backup is what counts."""
     house = clerk.house
-    rows, every = await house.catalog.coverage_of(lane.owner), timedelta(seconds=house.limits.census_s)
+    rows = await house.catalog.coverage_of(lane.owner) if clerk.known else {}
+    every = timedelta(seconds=house.limits.census_s)
     for kind in house.kinds_for(lane.owner.type, lane.name):
         said, before, now = heard.get(kind.name, Heard()), rows.get(kind.name), house.clock.now()
         row = _troubled(before or CoverageRow(lane.owner, kind.name, now), said, now)
@@ -91,7 +92,11 @@ async def _counted(clerk: Clerk, kind: Kind, earlier: Mapping[str, Counted]) -> 
             continue
         there = earlier.get(keys.tag(state.feed.id))
         if there is None or there.seq != state.seq:
-            there = await _count(clerk.house, state, since=there)
+            new = clerk.tally(state) if there is None else None
+            if new is not None:
+                there = Counted(state.seq, new.kept, new.skipped, new.owed, new.bytes)
+            else:
+                there = await _count(clerk.house, state, since=there)
         found[state.feed.id] = replace(there, told=None)
     return found
 

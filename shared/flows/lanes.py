@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import cast, get_args
 
-from shared.catalog.nouns import LaneRow
+from shared.catalog.nouns import LaneRow, RunRow
 from shared.errors import Contended
 from shared.flows.house import House
-from shared.model import Lane, Owner
+from shared.model import Lane, Owner, OwnerType
 from shared.work.tickets import LaneTicket
 
+RUN_ID = re.compile(r"\w+-(?P<type>[a-z]+)-(?P<id>.+)-(?P<lane>[a-z]+)")  # as `run_id` makes it
 
 @dataclass(frozen=True, slots=True)
 class Entered:
@@ -97,3 +100,22 @@ async def named(house: House, owner: Owner) -> Owner:
     """The owner with the name the directory gave it: pages carry it for people."""
     row = await house.catalog.owner(owner)
     return row.owner if row else owner
+
+
+# --- runs that nobody has written a row of yet: a short one has none before its end
+
+
+async def look_up(house: House, run: str) -> RunRow | None:
+    """A run by its id; one that nobody has begun yet is known by its lane."""
+    if there := await house.catalog.run(house.tenant, run):
+        return there
+    found = RUN_ID.fullmatch(run)
+    if not found or found["type"] not in get_args(OwnerType):
+        return None
+    owner = Owner(house.tenant, cast(OwnerType, found["type"]), found["id"])
+    row = await house.catalog.lane(Lane(owner, found["lane"]))
+    return begun(house, row) if row and row.run == run else None
+
+
+def begun(house: House, row: LaneRow) -> RunRow:
+    return RunRow(row.run, row.lane, row.slot, "running", row.planned_at or house.clock.now())

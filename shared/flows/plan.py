@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import cast, get_args
+from typing import get_args
 
 from shared.catalog.nouns import LaneRow, OwnerRow, RunRow
 from shared.errors import Contended, Misconfigured
@@ -21,7 +20,6 @@ from shared.work import tickets
 from shared.work.tickets import LaneTicket, PlanTicket
 
 DIRECTORY = "directory"
-RUN_ID = re.compile(r"\w+-(?P<type>[a-z]+)-(?P<id>.+)-(?P<lane>[a-z]+)")  # as `run_id` makes it
 SEEN_EVERY = timedelta(hours=24)
 
 
@@ -80,24 +78,8 @@ async def plan_owner(
         if ticket:
             await house.queue.send(tickets.BACKUP, tickets.write(ticket))
         if row:
-            runs.append(_begun(house, row))
+            runs.append(lanes.begun(house, row))
     return runs
-
-
-async def look_up(house: House, run: str) -> RunRow | None:
-    """A run by its id; one that nobody has begun yet is known by its lane."""
-    if there := await house.catalog.run(house.tenant, run):
-        return there
-    found = RUN_ID.fullmatch(run)
-    if not found or found["type"] not in get_args(OwnerType):
-        return None
-    owner = Owner(house.tenant, cast(OwnerType, found["type"]), found["id"])
-    row = await house.catalog.lane(Lane(owner, found["lane"]))
-    return _begun(house, row) if row and row.run == run else None
-
-
-def _begun(house: House, row: LaneRow) -> RunRow:
-    return RunRow(row.run, row.lane, row.slot, "running", row.planned_at or house.clock.now())
 
 
 async def now(house: House, wanted: list[str]) -> list[RunRow]:
@@ -123,7 +105,7 @@ async def find(house: House, name: str) -> Owner:
 
 async def _find(house: House, name: str) -> tuple[Owner, bool]:
     """The owner, and whether it was never met before."""
-    known = await house.catalog.find_owner(house.tenant, name)
+    known = await house.catalog.find_owner(house.tenant, name, house.policy.owner_types)
     if known and "forgotten" in known.facts:
         raise Misconfigured(f"owner {name!r} was forgotten by {known.facts['forgotten']}; nothing of them is kept")
     if known:

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from shared.catalog.nouns import LostTicket
 from shared.errors import Damaged, NeedsPerson, StartOver, TryLater
+from shared.flows import lanes
 from shared.flows.house import House
 from shared.ports import Message
 from shared.telemetry import tell
@@ -62,7 +63,7 @@ async def _mark_run(message: Message, house: House, reason: str) -> None:
         run_id = str(json.loads(message.text).get("run") or "")
     except (ValueError, AttributeError):
         return
-    run = await house.catalog.run(house.tenant, run_id) if run_id else None
+    run = await lanes.look_up(house, run_id) if run_id else None
     if run is None or run.state not in ("running",):
         return
     problems = (*run.problems, f"its ticket was given up: {reason}"[:500])
