@@ -127,14 +127,16 @@ class ProbedBlobs:
 
     async def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
         await self._probe.turn()
-        self._probe.begin("blob list")
+        number = self._probe.begin("blob list")
         async for found in self._blobs.list(prefix):
             yield found
+        self._probe.end(number)
 
     async def survey(self, prefix: str) -> AsyncIterator[Stamp]:
-        self._probe.begin("blob list")
+        number = self._probe.begin("blob list")
         async for found in self._blobs.survey(prefix):
             yield found
+        self._probe.end(number)
 
 
 class ProbedParcels(ProbedBlobs):
