@@ -10,6 +10,7 @@ from sandbox.tenant import (
     channels,
     chats,
     contacts,
+    conversations,
     directory,
     drives,
     event_attachments,
@@ -44,10 +45,10 @@ from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
     directory, groups, group_delta, group_members, group_settings, group_writes, sites, site_lists,
-    site_list_columns, site_list_items, mail_folders, messages,
-    attachments, contacts, photos, drives, calendars, events, event_delta, event_attachments, mailbox_settings,
-    inbox_rules, planner, planner_tasks, categories, profiles, todo, todo_children, todo_files, transfer,
-    transitive_members,
+    site_list_columns, site_list_items, mail_folders, messages, attachments, contacts, photos, drives, calendars,
+    events, event_delta, event_attachments, mailbox_settings, inbox_rules, categories, profiles,
+    todo, todo_children, todo_files, transfer, transitive_members,
+    planner, planner_tasks, conversations,
     teams, channels, channel_messages, migration, chats,
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ def all_mutations() -> dict[str, Any]:
     # here: they reach back to the nouns that routes are made of
     from sandbox.tenant import (
         calendar_mutations,
+        conversations,
         drives,
         group_mutations,
         mutations,
@@ -24,7 +25,7 @@ def all_mutations() -> dict[str, Any]:
     out: dict[str, Any] = {}
     everybody = (
         mutations, calendar_mutations, drives, group_mutations, planner_mutations, settings_mutations,
-        site_list_mutations, todo_mutations, teams_mutations,
+        site_list_mutations, todo_mutations, teams_mutations, conversations,
     )  # fmt: skip
     for module in everybody:
         out |= module.mutations

@@ -6,6 +6,7 @@ import datetime as dt
 import time
 
 from sandbox.tenant.certificates import federated_key, made_certificate
+from sandbox.tenant.conversations import seed_awkward_conversations, seed_small_conversations
 from sandbox.tenant.oauth import federated_assertion
 from sandbox.tenant.planner_mutations import seed_awkward_planner, seed_small_planner
 from sandbox.tenant.seed_calendar import (
@@ -25,7 +26,7 @@ from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
 from sandbox.tenant.state import App, Options, Tenant, User
 
 BACKUP_ROLES = frozenset({
-    "User.Read.All", "GroupMember.Read.All", "GroupSettings.Read.All",
+    "User.Read.All", "GroupMember.Read.All", "GroupSettings.Read.All", "Group-Conversation.Read.All",
     "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
     "Sites.Read.All", "Calendars.Read", "Tasks.Read.All",
     "MailboxFolder.Read.All", "MailboxItem.Read.All", "MailboxItem.Export.All",
@@ -147,6 +148,7 @@ def _small(tenant: Tenant) -> None:
     seed_small_planner(tenant)
     seed_small_team(tenant)
     seed_small_chats(tenant)
+    seed_small_conversations(tenant)
 
 
 def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
@@ -169,6 +171,7 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_awkward_planner(tenant)
     seed_awkward_team(tenant)
     seed_small_chats(tenant)
+    seed_awkward_conversations(tenant)
     _person(tenant, "empty", "Empty Mailbox")
     seed_profile(tenant, adele, bernd)
     synced = _person(tenant, "synced", "Synced Person", synced=True, job_title="Clerk")
@@ -244,3 +247,4 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
     seed_crew(tenant, photo=True)
     seed_everyday_lists(tenant, "crew")
     seed_small_planner(tenant)
+    seed_small_conversations(tenant)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sandbox.tenant.calendar_state import CalendarStore
     from sandbox.tenant.contacts_state import ContactStore
+    from sandbox.tenant.conversations import Thread
     from sandbox.tenant.drive_state import Drive
     from sandbox.tenant.faults import Faults
     from sandbox.tenant.mail_uploads import MailSession
@@ -205,6 +206,7 @@ class Tenant:
         self.directory_log = ChangeLog()
         self.group_book = GroupBook()
         self.planner = Planner()
+        self.threads: dict[str, list[Thread]] = {}  # of a group's mailbox
         self.outbox: list[dict[str, Any]] = []  # mails and invitations sent: must stay empty
         self.generation = 0  # counts every change of the tenant
         self.doors = Doors()

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import posixpath
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
+from urllib.parse import quote
 
 from shared.catalog.nouns import ExportRow, VolumeRow
 from shared.errors import Damaged, DigestMismatch, PartMissing
-from shared.export import calendar, letters, names, vcard
+from shared.export import calendar, letters, names, transcript, vcard
 from shared.export.plan import Plan, Planned
 from shared.export.zipped import Written, Zipped
 from shared.flows.export_walk import SLICE
@@ -159,6 +161,10 @@ class _Press:
             case "events":
                 await self._calendar(folder, readable)
                 rest = []
+            case "conversations":
+                for at, item in readable:
+                    await self._thread(at, item)
+                rest = []
             case _:
                 rest = readable
         for at, item in rest:
@@ -251,16 +257,28 @@ class _Press:
         for (at, item), record in zip(group, records, strict=True):
             await self._attached(at, item, record)
 
-    async def _attached(self, at: int, item: Planned, record: Json) -> None:
-        """An event's attachments, in a folder of their own beside the calendar."""
-        events = [record, *(record.get("exceptionOccurrences") or ())]
+    async def _thread(self, at: int, item: Planned) -> None:
+        """A page to read, which leads to what was attached."""
+        record = await self._record(at, item)
+        files = await self._attached(at, item, record)
+        where = {part: quote(posixpath.relpath(path, item.folder)) for part, path in files.items()}
+        path = self._path(item.folder, item.name, item, ".html", tagged=True)
+        text = await asyncio.to_thread(transcript.thread, record, where)
+        self._note(await self._out.text(path, _when(item), text), [item])
+
+    async def _attached(self, at: int, item: Planned, record: Json) -> dict[str, str]:
+        """What is attached to an event or a post, in a folder of its own beside the kind's: part -> file."""
+        events = [record, *(record.get("exceptionOccurrences") or ()), *(record.get("posts") or ())]
+        paths: dict[str, str] = {}
         called: dict[str, str] = {}
         for entry in (e for event in events for e in event.get("o365:Attachments") or () if isinstance(e, dict)):
             called.setdefault(str(entry.get("o365:Part") or ""), str(entry.get("name") or ""))
         for name, part in sorted(item.parts.items()):
             if name != "record":
                 place = f"{_beside(item.folder, ATTACHED)}/{names.tagged(item.name, item.item_id)}"
-                await self._part(at, item, self._path(place, called.get(name) or name, item, "", tagged=False), part)
+                paths[name] = self._path(place, called.get(name) or name, item, "", tagged=False)
+                await self._part(at, item, paths[name], part)
+        return paths
 
     def _shared(self, folder: str, first: Planned, ending: str) -> str:
         """Beside the folder and called like it. One that goes on from another volume bears this volume's number."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.kinds.channels import Channels
 from shared.kinds.contacts import Contacts
+from shared.kinds.conversations import Conversations
 from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.groups import Groups
@@ -19,7 +20,7 @@ from shared.kinds.todo import Todo
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
     Lists(),
-    Groups(), Planner(),
+    Groups(), Planner(), Conversations(),
     Channels(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

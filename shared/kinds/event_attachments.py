@@ -86,12 +86,12 @@ def take(path: str, owner: Owner, taking: Taking) -> Steps[list[Json]]:
     entries = yield from rest(step, reply, owner, "calendars", permission=READ)
     for entry in entries:
         if (prior := taking.prior.get(sameness(entry))) is not None:
-            entry |= prior[0] | {PART: taking.keep(prior[1], prior[0].get(SUFFIX) or _suffix(entry, b""))}
+            entry |= prior[0] | {PART: taking.keep(prior[1], prior[0].get(SUFFIX) or suffix_of(entry, b""))}
             continue
         reply = yield from _bytes(f"{path}/attachments/{segment(str(entry['id']))}", entry)
         data = reply.part if reply.part is not None else reply.body
         if reply.ok and _sort(entry) != "referenceAttachment":
-            entry |= {PART: taking.keep(data, _suffix(entry, data)), SUFFIX: _suffix(entry, data)}
+            entry |= {PART: taking.keep(data, suffix_of(entry, data)), SUFFIX: suffix_of(entry, data)}
         elif reply.status in LATER:
             raise Unavailable(f"an attachment could not be read: Graph answered {reply.status} {reply.code}")
         elif not reply.ok:
@@ -118,7 +118,7 @@ def _sort(entry: Json) -> str:
     return str(entry.get("@odata.type", "")).rpartition(".")[2]
 
 
-def _suffix(entry: Json, data: bytes | Part) -> str:
+def suffix_of(entry: Json, data: bytes | Part = b"") -> str:
     """How a file of it would end: by its name, an attached item by what it is."""
     head = data[:200].lstrip().upper() if isinstance(data, bytes) else b""
     if _sort(entry) == "itemAttachment":
@@ -222,7 +222,7 @@ def _add(path: str, entry: Json, part: Part, losses: list[str]) -> Steps[Reply]:
 def _item(entry: Json, data: bytes) -> Attached:
     """A message goes as an object; what Graph takes no object for (a message with attachments) or what could invite
     somebody (an event) goes as its file."""
-    suffix = _suffix(entry, data)
+    suffix = suffix_of(entry, data)
     name = _title(entry)
     if suffix == ".eml":
         message = message_from_bytes(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -72,6 +73,10 @@ class Groups(Kind):
         "settings of the group's mailbox (senders from outside, hiding from lists ...) are told to people only",
         "a photo may come back in the sizes that the service makes of it",
     )
+    excuses: ClassVar[Mapping[str, str]] = {
+        "^/ Group: /(displayName|visibility): ": "what the group says already stays",
+        "^/ Group: /mailNickname: ": "ids and addresses change",
+    }
     reconcile_days: ClassVar[int] = 6  # the directory forgets a delta after seven (Graph docs: delta-query-overview)
 
     # -- the crawl

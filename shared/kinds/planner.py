@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shared.graph.steps import Steps
@@ -55,6 +56,10 @@ class Planner(Kind):
         "places on a board that change without their task are noticed when the task changes",
         "premium plans, plans outside of groups, rosters, goals and history are not in Graph v1.0 and not kept",
     )
+    excuses: ClassVar[Mapping[str, str]] = {
+        "/(details/checklist|details/references|assignments)/.*/(orderHint|previewPriority)": "the order of tasks",
+        "/details/(checklist|references)/.*/(lastModifiedBy|lastModifiedDateTime)": "ids change; who created",
+    }
     reconcile_days: ClassVar[int] = 7
 
     # -- the crawl

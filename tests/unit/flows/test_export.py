@@ -9,6 +9,7 @@ import mailbox
 import ntpath
 import os
 import posixpath
+import re
 import unicodedata
 import zipfile
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import vobject
@@ -343,3 +345,22 @@ async def test_an_order_from_before_anything_was_kept_is_an_empty_export(stage: 
     files = await stage.exported("mail", at=datetime.fromisoformat("2020-01-01T00:00:00+00:00"))
     row = await stage.row()
     assert row.state == "done" and dict(row.counts).get("items", 0) == 0 and "manifest.json" in files
+
+
+async def test_a_conversation_comes_out_as_a_page_that_leads_to_what_was_attached() -> None:
+    async with worlds("small") as there:
+        house = process(there, policy=Policy(("group",), ("conversations",)))
+        crew = there.tenant.find_group("crew")
+        assert crew is not None
+        await plan.now(house, [crew.id])
+        await drain(there, house)
+        selection = Selection(await plan.find(house, crew.id), ("conversations",), there.clock.now())
+        await export.order(house, selection, "eml", records=False, export="x1", by="auditor", reason="case 7")
+        await drain(there, house)
+        files = files_of(there)
+        [lunch] = [name for name in files if name.endswith(".html") and "Lunch" in name]
+        text = files[lunch].decode()
+        assert "<b>now</b>" in text
+        assert "<script>" not in text
+        [link] = re.findall(r'href="([^"]+)"[^>]*>menu\.txt<', text)
+        assert files[posixpath.normpath(posixpath.join(posixpath.dirname(lunch), unquote(link)))] == b"Soup"

@@ -1,0 +1,139 @@
+"""A conversation as a page that people read: who said what and when, with the names of what was attached. Pure.
+
+Texts come from anybody. Only what shapes a text is taken from them, and the page forbids itself to load or run
+anything, so that it can be opened anywhere without telling anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from html.parser import HTMLParser
+
+from shared.model import Json
+
+_SHAPES = frozenset({
+    "a", "abbr", "b", "blockquote", "br", "caption", "cite", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2",
+    "h3", "h4", "h5", "h6", "hr", "i", "ins", "kbd", "li", "ol", "p", "pre", "q", "s", "samp", "small", "span",
+    "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul",
+})  # fmt: skip
+_ALONE = frozenset({"br", "hr"})
+_UNSEEN = frozenset({"script", "style", "title", "template", "iframe", "object", "noscript", "svg", "math"})
+_KEPT = frozenset({"colspan", "rowspan", "dir", "lang"})
+_SAFE = ("https:", "http:", "mailto:")
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLE = (
+    "body{font:15px/1.45 system-ui,sans-serif;max-width:50em;margin:2em auto;padding:0 1em;color:#222}"
+    "article{border-top:1px solid #ccc;padding:1em 0}header{color:#555}header b{color:#222}"
+    "blockquote{border-left:3px solid #ccc;margin-left:0;padding-left:1em}table{border-collapse:collapse}"
+    "td,th{border:1px solid #ddd;padding:.2em .5em}.files{color:#555}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One contribution. `files`: what was attached -> where it lies beside the page ("" when it was not kept)."""
+
+    who: str
+    when: str
+    body: str
+    html: bool = True
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def page(title: str, told: Sequence[tuple[str, str]], said: Sequence[Said]) -> bytes:
+    """`told`: facts about the whole, as name and text."""
+    facts = "".join(f"<p><b>{escape(name)}</b> {escape(text)}</p>" for name, text in told if text)
+    articles = "\n".join(map(_article, said))
+    return (
+        f'<!doctype html>\n<html><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy"'
+        f' content="{_POLICY}"><title>{escape(title)}</title><style>{_STYLE}</style></head>\n'
+        f"<body><h1>{escape(title)}</h1>{facts}\n{articles}\n</body></html>\n"
+    ).encode("utf-8", "replace")
+
+
+def thread(record: Json, where: Mapping[str, str] | None = None) -> bytes:
+    """A thread of a group's conversations. `where`: part of an attachment -> its file beside the page."""
+    posts = [post for post in record.get("posts") or () if isinstance(post, dict)]
+    people = ", ".join(map(_name, record.get("toRecipients") or ()))
+    said = [_post(post, where or {}) for post in posts]
+    return page(str(record.get("topic") or "(no topic)"), [("To", people)], said)
+
+
+def _post(post: Json, where: Mapping[str, str]) -> Said:
+    told = post.get("body")
+    body: Json = told if isinstance(told, dict) else {}
+    entries = [entry for entry in post.get("o365:Attachments") or () if isinstance(entry, dict)]
+    files = {str(e.get("name") or "attachment"): where.get(str(e.get("o365:Part") or ""), "") for e in entries}
+    is_html = str(body.get("contentType") or "html").lower() == "html"
+    sender = _name(post.get("from") or post.get("sender"))
+    return Said(sender, str(post.get("receivedDateTime") or ""), str(body.get("content") or ""), is_html, files)
+
+
+def _name(recipient: object) -> str:
+    found = recipient.get("emailAddress") if isinstance(recipient, dict) else None
+    if not isinstance(found, dict):
+        return "(unknown)"
+    name, address = str(found.get("name") or ""), str(found.get("address") or "")
+    return f"{name} <{address}>" if name and address and name != address else name or address or "(unknown)"
+
+
+def _article(said: Said) -> str:
+    text = shaped(said.body) if said.html else f"<pre>{escape(said.body)}</pre>"
+    files = ", ".join(_file(name, path) for name, path in said.files.items())
+    attached = f'<p class="files">Attached: {files}</p>' if files else ""
+    return f"<article><header><b>{escape(said.who)}</b> {escape(said.when)}</header>\n{text}\n{attached}</article>"
+
+
+def _file(name: str, path: str) -> str:
+    return f'<a href="{escape(path)}">{escape(name)}</a>' if path else f"{escape(name)} (not kept)"
+
+
+def shaped(html: str) -> str:
+    """The text with what shapes it, and nothing that acts or loads."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return reader.whole()
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._out: list[str] = []
+        self._open: list[str] = []
+        self._unseen = 0
+
+    def whole(self) -> str:
+        return "".join(self._out) + "".join(f"</{tag}>" for tag in reversed(self._open))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _UNSEEN:
+            self._unseen += 1
+        elif tag == "img" and not self._unseen:
+            self._out.append(f"[{escape(dict(attrs).get('alt') or 'picture')}]")
+        elif tag in _SHAPES and not self._unseen:
+            self._out.append(f"<{tag}{''.join(_attribute(name, value or '') for name, value in attrs)}>")
+            if tag not in _ALONE:
+                self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _UNSEEN:
+            self._unseen = max(0, self._unseen - 1)
+        elif tag in self._open and not self._unseen:
+            while self._open:  # what was left open inside ends with it
+                inner = self._open.pop()
+                self._out.append(f"</{inner}>")
+                if inner == tag:
+                    break
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self._out.append(escape(data))
+
+
+def _attribute(name: str, value: str) -> str:
+    if name == "href":
+        return f' href="{escape(value)}" rel="noreferrer"' if value.strip().lower().startswith(_SAFE) else ""
+    return f' {name}="{escape(value)}"' if name in _KEPT else ""
