@@ -28,6 +28,7 @@ def download_url(tenant: Tenant, drive: Drive, item: Item, version: int = 0) -> 
     claims = [drive.id, item.id, version, int(tenant.clock().timestamp()) + life, drive.url_epoch]
     payload = _b64(json.dumps(claims, separators=(",", ":")).encode())
     auth = f"v1.{payload}.{_signature(tenant, payload)}"
+    tenant.issued.append(auth)
     path = "personal/" + drive.web_url.rstrip("/").split("/")[-2] + "/_layouts/15/download.aspx"
     return f"{tenant.doors.download}/{path}?UniqueId={item.guid}&Translate=false&tempauth={auth}&ApiVersion=2.0"
 

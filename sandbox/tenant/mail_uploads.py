@@ -45,6 +45,7 @@ def open_session(call: Call, mailbox: Mailbox, put: Put) -> Answer:
         raise Refusal(400, "ErrorAttachmentSizeLimitExceeded", "The attachment is too large.")
     tenant = call.tenant
     token = tenant.ids.token("mail upload", 60)
+    tenant.issued.append(token)
     expires = tenant.clock() + dt.timedelta(seconds=tenant.options.upload_session_life_s)
     tenant.mail_sessions[token] = MailSession(mailbox, put, item, expires, call.immutable_ids())
     return Answer(201, {

@@ -53,7 +53,9 @@ def mint(
         claims |= {"oid": user, "scp": scopes}
     else:
         claims |= {"oid": app.client_id, "roles": roles, "idtyp": "app", "appidacr": proof}
-    return jwt.encode(claims, signing_key(), algorithm="RS256", headers={"kid": KEY_ID})
+    token = jwt.encode(claims, signing_key(), algorithm="RS256", headers={"kid": KEY_ID})
+    tenant.issued.append(token)
+    return token
 
 
 def issuer(tenant: Tenant) -> str:

@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -214,6 +215,8 @@ class Tenant:
         self.wall: Callable[[], float] = time.time
         self.faults: Faults = Faults()
         self.throttle: Throttle = Throttle(self)
+        # what whoever has it may use: tokens and signed URLs, the newest, so that a test can look where they turn up
+        self.issued: deque[str] = deque(maxlen=10_000)
         self.secret = hashlib.sha256(f"{self.options.seed}/link key".encode()).digest()
 
     def clock(self) -> dt.datetime:

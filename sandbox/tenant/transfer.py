@@ -221,6 +221,7 @@ async def create_import_session(call: Call, mailbox: str) -> Answer:
     if call.body not in (None, {}):
         raise Refusal(400, "BadRequest", "The action takes no parameters.")
     token, expires = tenant.ids.token("import", 60), tenant.clock() + SESSION_LIFE
+    tenant.issued.append(token)
     tenant.import_sessions[token] = ImportSession(box, expires)
     url = f"{tenant.doors.upload}/import/{token}?authtoken={tenant.ids.token('authtoken', 80)}"
     return Answer(200, {"@odata.context": context(call), "importUrl": url, "expirationDateTime": stamp(expires)})

@@ -134,6 +134,7 @@ async def create_session(call: Call, address: Address) -> Answer:
         call.tenant.clock() + dt.timedelta(seconds=call.tenant.options.upload_session_life_s), deferred, size,
     )  # fmt: skip
     drive.sessions[session.token] = session
+    call.tenant.issued.append(session.token)
     url = f"{call.tenant.doors.upload}/drive/{quote(drive.id)}/uploadSession?guid={session.token}&overwrite=True"
     return Answer(200, {"uploadUrl": url, **_progress(session)})
 

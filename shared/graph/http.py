@@ -9,6 +9,7 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ T = TypeVar("T")
 Outcome = Reply | Verdict
 NO_ANSWER = b'{"error":{"code":"noUsableAnswer"}}'
 NO_SHAREPOINT = b'{"error":{"code":"noSharePoint"}}'
+LARGE = 1 << 20
 NATIVE = ("/$value", "/content", "/contentStream", "/$count")  # paths whose answer is no JSON
 
 
@@ -228,9 +230,9 @@ class AiohttpWire:
         response: aiohttp.ClientResponse | None = None
         try:
             url = URL(ask.url, encoded=True)
-            response = await self._session.request(
-                ask.method, url, headers=headers, data=ask.body, allow_redirects=False
-            )
+            # piece by piece: a large body in one go would hold the event loop up
+            body = BytesIO(ask.body) if ask.body and len(ask.body) > LARGE else ask.body
+            response = await self._session.request(ask.method, url, headers=headers, data=body, allow_redirects=False)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as why:
             broken = _translated(why)
         if response is None:  # raised out here so that nothing holding the URL or our token hangs on to it
