@@ -39,11 +39,15 @@ def dump(tenant: Tenant) -> Json:
     from sandbox.tenant.drives import dump_drives
     from sandbox.tenant.planner_mutations import dump_planner
     from sandbox.tenant.seed_groups import dump_groups
+    from sandbox.tenant.teams_dump import dump_chats, dump_teams
 
     drives = dump_drives(tenant)
     people = {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
     beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
-    return {**people, **beside}
+    for user in tenant.users.values():
+        if told := dump_chats(tenant, user.id):
+            people[user.upn]["chats"] = told
+    return {**people, **beside, "teams": dump_teams(tenant)}
 
 
 def _user(tenant: Tenant, user: User, drives: Json) -> Json:

@@ -30,7 +30,8 @@ BACKUP_ROLES = frozenset({
     "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
     "Sites.Read.All", "Calendars.Read", "Tasks.Read.All",
     "MailboxFolder.Read.All", "MailboxItem.Read.All", "MailboxItem.Export.All",
-    "ChannelMessage.Read.All", "Channel.ReadBasic.All",
+    "ChannelMessage.Read.All", "Channel.ReadBasic.All", "TeamSettings.Read.All", "TeamMember.Read.All",
+    "ChannelMember.Read.All", "TeamsTab.Read.All", "TeamsAppInstallation.ReadForTeam.All", "TeamworkTag.Read.All",
 })  # fmt: skip
 RESTORE_ROLES = frozenset({
     "User.Read.All", "GroupMember.Read.All", "Group.ReadWrite.All", "GroupSettings.ReadWrite.All",
@@ -40,7 +41,9 @@ RESTORE_ROLES = frozenset({
     "Sites.Manage.All", "User.ReadWrite.All", "MailboxFolder.Read.All", "MailboxFolder.ReadWrite.All",
     "MailboxItem.Read.All", "MailboxItem.ImportExport.All",
     "Teamwork.Migrate.All", "Channel.Create", "Channel.ReadBasic.All", "ChannelMessage.Read.All", "TeamMember.Read.All",
-    "Team.Create", "User.ReadBasic.All",
+    "Team.Create", "User.ReadBasic.All", "TeamSettings.ReadWrite.All", "TeamMember.ReadWrite.All",
+    "ChannelMember.ReadWrite.All", "TeamsTab.ReadWrite.All", "TeamsAppInstallation.ReadWriteForTeam.All",
+    "TeamworkTag.ReadWrite.All",
 })  # fmt: skip
 SHAREPOINT_ROLES = {"backup": frozenset({"Sites.Read.All"}), "restore": frozenset({"Sites.ReadWrite.All"})}
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)

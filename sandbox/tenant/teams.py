@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes
 from sandbox.tenant.odata import read_view
 from sandbox.tenant.team_json import BASIC_TEAM, TEAM, channel_json, member_json, team_json, team_roles
@@ -29,6 +31,7 @@ APPS_READ = (
     "TeamsAppInstallation.ReadWriteAndConsentForTeam.All", *GROUP_ROLES,
 )  # fmt: skip
 APPS_WRITE = ("TeamsAppInstallation.ReadWriteForTeam.All", "TeamsAppInstallation.ReadWriteAndConsentForTeam.All")
+USER = re.compile(r"microsoft\.graph\.aadUserConversationMember/userId eq '([^']*)'")
 TAGS_READ = ("TeamworkTag.Read.All", "TeamworkTag.ReadWrite.All")
 
 
@@ -89,7 +92,13 @@ async def primary(call: Call, team: str) -> Answer:
 async def members(call: Call, team: str) -> Answer:
     found = the_team(call, team)
     roles = team_roles(found, call.tenant)
-    told = [member_json(call.tenant, team, call.tenant.users[id], given) for id, given in roles.items()]
+    wanted = USER.search(call.query.get("$filter", ""))
+    if "$filter" in call.query and wanted is None:
+        raise Refusal(400, "BadRequest", "Members are filtered by userId, displayName or email of their own type.")
+    told = [
+        member_json(call.tenant, team, call.tenant.users[id], given)
+        for id, given in roles.items() if wanted is None or wanted[1] == id
+    ]  # fmt: skip
     return listing(call, told, default=100, most=999)
 
 

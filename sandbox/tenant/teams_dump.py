@@ -36,13 +36,14 @@ def dump_team(tenant: Tenant, team: Team) -> Json:
     }  # fmt: skip
 
 
-def dump_chats(tenant: Tenant) -> list[Json]:
+def dump_chats(tenant: Tenant, user_id: str) -> list[Json]:
+    """The chats of one person."""
     names = {id: user.upn for id, user in tenant.users.items()}
     return [
         {
             "type": c.type, "topic": c.topic, "members": sorted(names.get(id, id) for id in c.members),
             "migration": c.migration, "messages": dump_talk(tenant, c),
-        } for c in tenant.teams.chats.values()
+        } for c in tenant.teams.chats.values() if user_id in c.members
     ]  # fmt: skip
 
 

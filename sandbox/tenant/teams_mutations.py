@@ -228,6 +228,13 @@ def put_tag(tenant: Tenant, team: str, name: str, members: list[str]) -> Json:
     return {}
 
 
+def drop_tag(tenant: Tenant, team: str, name: str) -> Json:
+    found = team_of(tenant, team)
+    found.tags = {id: tag for id, tag in found.tags.items() if tag["displayName"] != name}
+    tenant.touch()
+    return {}
+
+
 def team_setting(tenant: Tenant, team: str, group: str, **values: Any) -> Json:
     team_of(tenant, team).settings[group] |= values
     tenant.touch()
@@ -278,7 +285,7 @@ def react_in_chat(tenant: Tenant, chat: str, text: str, by: str, sign: str) -> J
 
 _ALL: tuple[Callable[..., Json], ...] = (
     make_a_team, put_channel, rename_channel, delete_channel, post_message, edit_message, delete_message, react,
-    install_app, withdraw_app, pin_tab, unpin_tab, put_tag, team_setting, delete_team,
+    install_app, withdraw_app, pin_tab, unpin_tab, put_tag, drop_tag, team_setting, delete_team,
     put_chat, chat_message, edit_chat_message, delete_chat_message, react_in_chat,
 )  # fmt: skip
 mutations: dict[str, Callable[..., Json]] = {act.__name__: act for act in _ALL}

@@ -95,7 +95,10 @@ class KindWork:
         into = await self._root()
         selection = self.work.row.selection
         if not selection.folder:
-            return [Frame(feed.id, "", into, "") for feed in reversed(self.view.roots())]
+            roots = self.view.roots()
+            if self.kind.in_order:
+                roots.sort(key=lambda feed: feed.id)
+            return [Frame(feed.id, "", into, "") for feed in reversed(roots)]
         folder = await self.view.anywhere(selection.folder)
         if folder is None:
             return []  # this kind had no such folder; another one of the selection has it

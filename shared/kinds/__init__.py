@@ -15,12 +15,13 @@ from shared.kinds.mailbox_settings import MailboxSettings
 from shared.kinds.planner import Planner
 from shared.kinds.profile import Profile
 from shared.kinds.rules import Rules
+from shared.kinds.teams import Teams
 from shared.kinds.todo import Todo
 
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
     Lists(),
     Groups(), Planner(), Conversations(),
-    Channels(),
+    Teams(), Channels(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

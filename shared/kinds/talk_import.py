@@ -16,7 +16,17 @@ from shared.errors import NotPermitted, Unreachable
 from shared.graph.steps import Reply, Steps, get, post, segment
 from shared.kinds.kind import Into
 from shared.kinds.talk import MOST, PREFER, is_time, plain_text
-from shared.kinds.talk_body import LOST_IMAGE, NO_CARD, Draft, as_new, images, people_in, without
+from shared.kinds.talk_body import (
+    LOST_IMAGE,
+    NO_CARD,
+    NO_MENTION,
+    NO_REACTION,
+    Draft,
+    as_new,
+    images,
+    people_in,
+    without,
+)
 from shared.model import Json, Kept, Mode, Restored
 
 MIGRATE = "Teamwork.Migrate.All"
@@ -32,6 +42,7 @@ class Found:
     """What an earlier attempt wrote."""
 
     id: str
+    body: Json
 
 
 def restore(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
@@ -56,7 +67,7 @@ def restore(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
     reply, at = yield from _posted(into, roots, draft, made, record)
     if isinstance(reply, Found):
         _remember(into, record, reply.id)
-        return Restored("completed", reply.id, tuple(losses))
+        return Restored("completed", reply.id, (*losses, *_lost_before(reply.body, draft, record)))
     if reply.status == 400:
         draft, lost = yield from _known_people(draft, into, record)
         losses += lost
@@ -85,6 +96,15 @@ def _there(into: Into, roots: tuple[str, ...], made: datetime, record: Json) -> 
             return there
         at += timedelta(milliseconds=1)
     return None
+
+
+def _lost_before(there: Json, draft: Draft, record: Json) -> tuple[str, ...]:
+    """What the attempt that wrote it had to leave out: told again, for its report may have died with it."""
+    lost = list(draft.losses)
+    lost += [] if _author(there) == _author(record) else [STRANGER.format("an owner")]
+    for name, loss in (("mentions", NO_MENTION), ("reactions", NO_REACTION), ("attachments", NO_CARD)):
+        lost += [loss] if len(there.get(name) or ()) < len(draft.body.get(name) or ()) else []
+    return tuple(dict.fromkeys(lost))
 
 
 def _remember(into: Into, record: Json, id: str) -> None:
@@ -194,7 +214,7 @@ def _posted(
             return reply, at
         there = yield from _at(into, roots, at, sure=True)
         if there is not None and is_like(there, {**record, **draft.body}):
-            return Found(str(there["id"])), at
+            return Found(str(there["id"]), there), at
         at += timedelta(milliseconds=1)
     return reply, at
 
