@@ -5,7 +5,7 @@ from __future__ import annotations
 from functions.answering import Answer, Ask, door
 from functions.platform import blueprint
 from shared.api import bodies, shapes
-from shared.api.keys import owner_of, read_cursor
+from shared.api.keys import owner_of, read_cursor, read_place
 from shared.api.problems import NotThere
 from shared.flows import browse, lanes, plan
 
@@ -14,8 +14,8 @@ bp = blueprint()
 
 @door(bp, "http_start_backup")
 async def start_backup(ask: Ask) -> Answer:
-    order = bodies.read_backup(ask.body)
-    runs = await plan.now(ask.house, list(order.owners))
+    order = bodies.read_backup(ask.body, ask.house.kept_kinds)
+    runs = await plan.now(ask.house, list(order.owners), order.kinds)
     where = shapes.run_path(runs[0].run) if len(runs) == 1 else shapes.RUNS
     return Answer(shapes.started(runs), 202, {"Location": where})
 
@@ -26,9 +26,9 @@ async def runs(ask: Ask) -> Answer:
     owner = owner_of(tenant, query["owner"]) if "owner" in query else None
     if owner is not None:
         ask.need(owner)
-    limit = bodies.limit_of(query)
-    rows = await ask.house.catalog.runs(tenant, owner, limit if ask.reach.everyone else bodies.MOST)
-    return Answer(shapes.whole(map(shapes.run, [row for row in rows if ask.reach.covers(row.lane.owner)][:limit])))
+    after, limit = read_place(query.get("after", "")), bodies.limit_of(query)
+    rows, next_ = await browse.runs(ask.house, ask.reach, owner, after=after, limit=limit)
+    return Answer(shapes.page(map(shapes.run, rows), next_))
 
 
 @door(bp, "http_run")
@@ -60,4 +60,6 @@ async def feeds(ask: Ask) -> Answer:
 
 @door(bp, "http_lost")
 async def lost(ask: Ask) -> Answer:
-    return Answer(shapes.whole(map(shapes.lost, await ask.house.catalog.lost_tickets())))
+    after, limit = read_place(ask.query.get("after", "")), bodies.limit_of(ask.query)
+    rows, next_ = await ask.house.catalog.lost_behind(after, limit)
+    return Answer(shapes.page(map(shapes.lost, rows), next_))

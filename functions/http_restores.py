@@ -7,11 +7,11 @@ import secrets
 from functions.answering import Answer, Ask, door
 from functions.platform import blueprint
 from shared.api import bodies, shapes
-from shared.api.keys import read_cursor
+from shared.api.keys import read_cursor, read_place
 from shared.api.problems import Conflict, Forbidden, NotThere
 from shared.api.tokens import CROSS_OWNER, require
 from shared.catalog.nouns import RestoreRow
-from shared.flows import restore
+from shared.flows import browse, restore
 
 bp = blueprint()
 
@@ -39,9 +39,9 @@ async def start_restore(ask: Ask) -> Answer:
 
 @door(bp, "http_restores")
 async def restores(ask: Ask) -> Answer:
-    limit = bodies.limit_of(ask.query)
-    rows = await ask.house.catalog.restores(ask.house.tenant, limit if ask.reach.everyone else bodies.MOST)
-    return Answer(shapes.whole(map(shapes.restore, [row for row in rows if _seen(ask, row)][:limit])))
+    after, limit = read_place(ask.query.get("after", "")), bodies.limit_of(ask.query)
+    rows, next_ = await browse.restores(ask.house, ask.reach, after=after, limit=limit)
+    return Answer(shapes.page(map(shapes.restore, rows), next_))
 
 
 @door(bp, "http_restore")

@@ -24,9 +24,10 @@ PAGE, MOST = 100, 1000  # entries of a listing
 
 @dataclass(frozen=True, slots=True)
 class BackupOrder:
-    """Owners (ids or user principal names); none: all."""
+    """Owners (ids or user principal names); none: all. Kinds; none: all that the policy keeps."""
 
     owners: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,12 @@ def parse(raw: bytes, content_type: str) -> Json:
     return body
 
 
-def read_backup(body: Json) -> BackupOrder:
+def read_backup(body: Json, kinds: Collection[str]) -> BackupOrder:
+    """`kinds`: those that the policy keeps."""
     members = _Members(body)
-    owners = members.texts("owners", MOST_OWNERS)
+    order = BackupOrder(members.texts("owners", MOST_OWNERS), members.texts("kinds", 50, allowed=kinds))
     members.finish()
-    return BackupOrder(owners)
+    return order
 
 
 def read_restore(

@@ -12,6 +12,7 @@ from shared.model import Owner, OwnerType
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{1,2800}")
 _TOP = "-"  # the key of the empty id: a path can't hold an empty segment
+_PLACE = re.compile(r"[0-9]{16}\|[A-Za-z0-9=._,@-]{1,450}")
 _CURSOR_LENGTH = 8192
 
 
@@ -47,6 +48,14 @@ def owner_of(tenant: str, key: str) -> Owner:
 def write_cursor(text: str | None) -> str:
     """Where the next page of a listing begins; opaque to callers."""
     return key_of(text) if text else ""
+
+
+def read_place(text: str) -> str:
+    """The same for listings whose newest entry comes first: a time and a name."""
+    place = read_cursor(text)
+    if place and not _PLACE.fullmatch(place):
+        raise BadRequest("after: not a cursor of this listing; take `next` from the page before")
+    return place
 
 
 def read_cursor(text: str) -> str:

@@ -105,10 +105,13 @@ SCHEMAS: dict[str, Json] = {
     "Owners": paged("Owner"),
     "BackupOrder": {
         **thing(
-            {"owners": many(text(), "Ids or user principal names; not given: all.", minItems=1, maxItems=MOST_OWNERS)},
-            optional=("owners",),
+            {
+                "owners": many(text(), "Ids or user principal names, or all.", minItems=1, maxItems=MOST_OWNERS),
+                "kinds": many(text(), "Only these, of what the policy keeps; not given: all.", minItems=1, maxItems=50),
+            },
+            optional=("owners", "kinds"),
         ),
-        "examples": [{"owners": ["ann@contoso.example"]}],
+        "examples": [{"owners": ["ann@contoso.example"], "kinds": ["mail"]}],
     },
     "BackupStarted": thing(
         {"runs": many(ref("Run"), "Empty when everyone is backed up: the owners are listed first."), "status": text()}
@@ -128,7 +131,7 @@ SCHEMAS: dict[str, Json] = {
             "problems": many(text()),
         }
     ),
-    "Runs": listed("Run"),
+    "Runs": paged("Run"),
     "Feed": thing(
         {
             "kind": text(),
@@ -215,7 +218,7 @@ SCHEMAS: dict[str, Json] = {
             "status": text("Where to ask again."),
         }
     ),
-    "Restores": listed("Restore"),
+    "Restores": paged("Restore"),
     "Outcome": thing(
         {
             "kind": text(),
@@ -231,7 +234,7 @@ SCHEMAS: dict[str, Json] = {
     ),
     "Outcomes": paged("Outcome"),
     "LostTicket": thing({"id": text(), "queue": text(), "ticket": text(), "reason": text(), "at": moment()}),
-    "LostTickets": listed("LostTicket"),
+    "LostTickets": paged("LostTicket"),
     **CARE_SCHEMAS,
     **CHECKUP_SCHEMAS,
     **DRILL_SCHEMAS,

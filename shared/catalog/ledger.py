@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
-from typing import get_args
+from typing import TypeVar, get_args
 
 from shared.catalog import columns, keys
 from shared.catalog import ledger_rows as ledger
@@ -18,6 +18,7 @@ from shared.errors import Contended
 from shared.model import Chunk, Feed, Lane, Owner, OwnerType, Version
 from shared.ports import Row, Rows
 
+T = TypeVar("T")
 OWNERS, LANES, RUNS, OWED, LOST, AUDIT = "owners", "lanes", "runs", "owed", "lost", "audit"
 RESTORES, OUTCOMES, PROGRESS = "restores", "outcomes", "progress"
 STRETCH = 1000  # the service's most per answer
@@ -90,6 +91,16 @@ class Ledger:
         found = await self._rows.page(RUNS, keys.plain(tenant), low, high, limit=limit)
         return [ledger.read_run(row) for row in found]
 
+    async def runs_behind(
+        self, tenant: str, owner: Owner | None, after: str, limit: int
+    ) -> tuple[list[RunRow], str | None]:
+        """A stretch of the runs, the newest first, and the key to go on behind (None: that was all)."""
+        prefix = f"o|{keys.tag(owner.key)}|" if owner else "t|"
+        low, high = keys.between(prefix)
+        low = keys.behind(f"{prefix}{after}") if after else low
+        found = [ledger.read_run(r) for r in await self._rows.page(RUNS, keys.plain(tenant), low, high, limit=limit)]
+        return found, ledger.run_key(found[-1]) if len(found) == limit else None
+
     # -- debts
 
     async def owed(self, owner: Owner | None = None) -> list[Owed]:
@@ -138,7 +149,10 @@ class Ledger:
     async def lost_tickets(self) -> list[LostTicket]:
         """The newest first."""
         found = [ledger.read_lost(row) async for row in self._all(LOST, ledger.LOST, "", "~")]
-        return sorted(found, key=lambda lost: lost.at, reverse=True)
+        return sorted(found, key=ledger.lost_key)
+
+    async def lost_behind(self, after: str, limit: int) -> tuple[list[LostTicket], str | None]:
+        return _stretch(await self.lost_tickets(), ledger.lost_key, after, limit)
 
     async def put_audit(self, audit: AuditRow) -> None:
         await self._rows.upsert(AUDIT, [ledger.audit_row(audit)])
@@ -166,7 +180,10 @@ class Ledger:
     async def restores(self, tenant: str, limit: int = 50) -> list[RestoreRow]:
         """The newest first. There are few: restores are ordered by people."""
         found = [ledger.read_restore(row) async for row in self._all(RESTORES, keys.plain(tenant), "", "~")]
-        return sorted(found, key=lambda restore: restore.ordered_at, reverse=True)[:limit]
+        return sorted(found, key=ledger.restore_key)[:limit]
+
+    async def restores_behind(self, tenant: str, after: str, limit: int) -> tuple[list[RestoreRow], str | None]:
+        return _stretch(await self.restores(tenant, EVERYTHING), ledger.restore_key, after, limit)
 
     async def put_outcomes(self, outcomes: Sequence[OutcomeRow]) -> None:
         """Of one restore; the same item again replaces what was said of it."""
@@ -243,3 +260,9 @@ class Ledger:
             if len(found) < STRETCH:
                 return
             low = keys.behind(str(found[-1]["RowKey"]))
+
+
+def _stretch(rows: list[T], key: Callable[[T], str], after: str, limit: int) -> tuple[list[T], str | None]:
+    """Of rows in the order of their keys: those behind one, and the key to go on behind (None: that was all)."""
+    left = [row for row in rows if key(row) > after]
+    return left[:limit], key(left[limit - 1]) if len(left) > limit else None

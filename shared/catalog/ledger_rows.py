@@ -109,6 +109,19 @@ def read_lane(row: Row) -> LaneRow:
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
+def run_key(run: RunRow) -> str:
+    """Its place in a listing: the newest first."""
+    return f"{keys.inverted_time(run.started_at)}|{keys.plain(run.run)}"
+
+
+def restore_key(restore: RestoreRow) -> str:
+    return f"{keys.inverted_time(restore.ordered_at)}|{keys.plain(restore.restore)}"
+
+
+def lost_key(lost: LostTicket) -> str:
+    return f"{keys.inverted_time(lost.at)}|{keys.tag(f'{lost.queue}|{lost.id}')}"
+
+
 def run_rows(run: RunRow) -> list[Columns]:
     """A run three times in one transaction: by its name, and twice by its time, among all and among its owner's."""
     owner, since = run.lane.owner, keys.inverted_time(run.started_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -32,11 +33,11 @@ async def serve(ticket: LaneTicket, house: House) -> None:
     run = await _run_row(house, entered)
     walk = Walk(house, await house.graph("backup"), scope(entered.row.lane))
     heartbeat = _Heartbeat(house, entered.row, run, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
-    clerk = await _clerk(house, entered)
+    clerk = await _clerk(house, entered, ticket.only)
     whys: set[str] = set()
     heard: dict[str, Heard] = {}
     try:
-        run = await _crawl(run, walk, clerk, heartbeat, whys, heard, orderly=entered.orderly)
+        run = await _crawl(run, walk, clerk, heartbeat, whys, heard, orderly=entered.orderly, only=ticket.only)
     except HandOn:
         await clerk.write()
         await house.catalog.put_run(run)
@@ -46,22 +47,28 @@ async def serve(ticket: LaneTicket, house: House) -> None:
         await clerk.write()  # what is taken already is not taken again
         await house.catalog.put_run(run)
         raise
-    if whys or not entered.orderly:  # who left in good order left no problem behind
+    if whys or not (entered.orderly or ticket.only):  # who left in good order left no problem behind
         await _tell_owner(house, run.lane, list(run.problems) if whys else [])
     if clerk.owing:
         await _retry_owed(house, run)
     await coverage.note(walk, clerk, run.lane, heard)
     ended = house.clock.now()
     await house.catalog.put_run(replace(run, ended_at=ended))
-    await lanes.leave(house, heartbeat.row, "; ".join(run.problems)[:1000])
+    await lanes.leave(house, heartbeat.row, _left(entered, ticket, run)[:1000], whole=not ticket.only)
     _tell(run, ended, whys)
 
 
-async def _clerk(house: House, entered: Entered) -> Clerk:
+def _left(entered: Entered, ticket: LaneTicket, run: RunRow) -> str:
+    """What the next run has to know. One of some kinds only leaves the trouble of the others as it was."""
+    before = entered.problem or ("" if entered.orderly else "the run before it ended in disorder")
+    return "; ".join(filter(None, [*run.problems, before if ticket.only else ""]))
+
+
+async def _clerk(house: House, entered: Entered, only: Sequence[str]) -> Clerk:
     """Knows where the lane's feeds stand, and which of them owe something: a lane without feeds does not, unless the
     worker before us died on the way to the first feed's row."""
     lane = entered.row.lane
-    kinds = [kind.name for kind in house.kinds_for(lane.owner.type, lane.name)]
+    kinds = [kind.name for kind in house.kinds_for(lane.owner.type, lane.name, only)]
     clerk = Clerk(house, house.limits.waiting_items, owing=set())
     for state in await house.catalog.feeds(lane.owner, kinds[0] if len(kinds) == 1 else None):
         if state.feed.kind in kinds:
@@ -74,12 +81,12 @@ async def _clerk(house: House, entered: Entered) -> Clerk:
 
 async def _crawl(
     run: RunRow, walk: Walk, clerk: Clerk, heartbeat: _Heartbeat, whys: set[str], heard: dict[str, Heard], *,
-    orderly: bool,
+    orderly: bool, only: Sequence[str],
 ) -> RunRow:  # fmt: skip
     house, owner, problems = clerk.house, run.lane.owner, list[str]()
     crawls = [
         Crawl(house, kind, owner, run.run, walk, clerk, heartbeat.beat, problems, orderly=orderly)
-        for kind in house.kinds_for(owner.type, run.lane.name)
+        for kind in house.kinds_for(owner.type, run.lane.name, only)
     ]
     for crawl in crawls:
         before, blocked = len(problems), False

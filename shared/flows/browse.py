@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from shared.catalog.nouns import OwnerRow
+from shared.catalog.ledger_rows import restore_key, run_key
+from shared.catalog.nouns import OwnerRow, RestoreRow, RunRow
 from shared.errors import DigestMismatch, Misconfigured
 from shared.flows.house import House
 from shared.flows.reach import Reach
@@ -23,20 +26,56 @@ class Entry:
 
 
 LISTED_AT_ONCE = 1000
+T = TypeVar("T")
+Stretch = Callable[[str, int], Awaitable[tuple[list[T], str | None]]]
 
 
 async def owners(house: House, reach: Reach, *, after: str, limit: int) -> tuple[list[OwnerRow], str | None]:
     """Owners whose data is kept, as far as the caller reaches, and where to go on (None: that was all)."""
+    async def stretch(after: str, at_once: int) -> tuple[list[OwnerRow], str | None]:
+        return await house.catalog.owners(house.tenant, after=after, limit=at_once)
+
+    return await _within(reach, stretch, lambda row: [row.owner], lambda row: row.owner.key, after, limit)
+
+
+async def runs(
+    house: House, reach: Reach, owner: Owner | None, *, after: str, limit: int
+) -> tuple[list[RunRow], str | None]:
+    """Runs, the newest first, as far as the caller reaches, and where to go on (None: that was all)."""
+
+    async def stretch(after: str, at_once: int) -> tuple[list[RunRow], str | None]:
+        return await house.catalog.runs_behind(house.tenant, owner, after, at_once)
+
+    return await _within(reach, stretch, lambda row: [row.lane.owner], run_key, after, limit)
+
+
+async def restores(house: House, reach: Reach, *, after: str, limit: int) -> tuple[list[RestoreRow], str | None]:
+    """Restores, the newest first, of which the caller reaches both ends."""
+
+    async def stretch(after: str, at_once: int) -> tuple[list[RestoreRow], str | None]:
+        return await house.catalog.restores_behind(house.tenant, after, at_once)
+
+    def ends(row: RestoreRow) -> list[Owner]:
+        return [row.selection.owner, row.place.owner]
+
+    return await _within(reach, stretch, ends, restore_key, after, limit)
+
+
+async def _within(
+    reach: Reach, stretch: Stretch[T], whose: Callable[[T], Sequence[Owner]], key: Callable[[T], str], after: str,
+    limit: int,
+) -> tuple[list[T], str | None]:  # fmt: skip
+    """Stretch by stretch, until there are as many as wanted of what the caller reaches."""
     if reach.everyone:
-        return await house.catalog.owners(house.tenant, after=after, limit=limit)
-    found: list[OwnerRow] = []
+        return await stretch(after, limit)
+    found: list[T] = []
     behind: str | None = after
     while behind is not None:
-        rows, behind = await house.catalog.owners(house.tenant, after=behind, limit=LISTED_AT_ONCE)
+        rows, behind = await stretch(behind, LISTED_AT_ONCE)
         for row in rows:
-            if reach.covers(row.owner):
+            if all(map(reach.covers, whose(row))):
                 if len(found) == limit:
-                    return found, found[-1].owner.key
+                    return found, key(found[-1])
                 found.append(row)
     return found, None
 

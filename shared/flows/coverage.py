@@ -48,7 +48,7 @@ async def note(walk: Walk, clerk: Clerk, lane: Lane, heard: Mapping[str, Heard])
     house = clerk.house
     rows = await house.catalog.coverage_of(lane.owner) if clerk.known else {}
     every = timedelta(seconds=house.limits.census_s)
-    for kind in house.kinds_for(lane.owner.type, lane.name):
+    for kind in house.kinds_for(lane.owner.type, lane.name, only=heard):
         said, before, now = heard.get(kind.name, Heard()), rows.get(kind.name), house.clock.now()
         row = _troubled(before or CoverageRow(lane.owner, kind.name, now), said, now)
         if not said.blocked and (said.told is not None or before is None or now - before.at >= every):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -90,14 +90,23 @@ class House:
     self_service: bool = False  # a person without a role may see and restore what is their own
     four_eyes: bool = False  # a restore waits for a second person
 
-    def kinds_for(self, owner_type: OwnerType, lane: str | None = None) -> list[Kind]:
-        """The kinds that the policy keeps of owners of this type, in the order of KINDS."""
+    @property
+    def kept_kinds(self) -> list[str]:
+        """What the policy keeps of anybody."""
+        names = [kind.name for type_ in self.policy.owner_types for kind in self.kinds_for(type_)]
+        return list(dict.fromkeys(names))
+
+    def kinds_for(
+        self, owner_type: OwnerType, lane: str | None = None, only: Collection[str] = ()
+    ) -> list[Kind]:
+        """The kinds that the policy keeps of owners of this type, in the order of KINDS. `only`: no others."""
         return [
             kind
             for kind in self.kinds.values()
             if owner_type in kind.owner_types
             and (not self.policy.kinds or kind.name in self.policy.kinds)
             and lane in (None, kind.lane)
+            and (not only or kind.name in only)
         ]
 
     def lanes_of(self, owner: Owner, facts: Mapping[str, str] | None = None) -> list[Lane]:

@@ -18,11 +18,12 @@ RUN_ID = re.compile(r"\w+-(?P<type>[a-z]+)-(?P<id>.+)-(?P<lane>[a-z]+)")  # as `
 @dataclass(frozen=True, slots=True)
 class Entered:
     """A lane that this worker holds. `orderly`: the one before left in good order; if not, it may have died between a
-    page and its rows. `first`: nobody has begun this run before."""
+    page and its rows. `first`: nobody has begun this run before. `problem`: what the run before left."""
 
     row: LaneRow
     orderly: bool
     first: bool
+    problem: str = ""
 
 
 async def plan(
@@ -74,8 +75,9 @@ async def take(house: House, lane: Lane, ticket: LaneTicket) -> Entered | None:
     if row is None:
         lane = Lane(await named(house, lane.owner), lane.name)
         row = LaneRow(lane, "planned", ticket.slot, ticket.run, planned_at=now)
+    problem = row.problem
     row = replace(row, state="running", slot=ticket.slot, run=ticket.run, hop=ticket.hop, touched_at=now, problem="")
-    return Entered(await house.catalog.put_lane(row), orderly, first)
+    return Entered(await house.catalog.put_lane(row), orderly, first, problem)
 
 
 async def touch(house: House, row: LaneRow) -> LaneRow:
@@ -86,10 +88,11 @@ async def touch(house: House, row: LaneRow) -> LaneRow:
     return await house.catalog.put_lane(replace(row, touched_at=now))
 
 
-async def leave(house: House, row: LaneRow, problem: str = "") -> None:
-    """The run is over."""
+async def leave(house: House, row: LaneRow, problem: str = "", *, whole: bool = True) -> None:
+    """The run is over. `whole`: it served all kinds of the lane."""
     now = house.clock.now()
-    await house.catalog.put_lane(replace(row, state="idle", touched_at=now, done_at=now, problem=problem))
+    done_at = now if whole else row.done_at
+    await house.catalog.put_lane(replace(row, state="idle", touched_at=now, done_at=done_at, problem=problem))
 
 
 def _silent(row: LaneRow, now: datetime, lease_s: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import get_args
@@ -49,7 +49,9 @@ async def serve(ticket: PlanTicket, house: House) -> None:
         if house.policy.covers(owner) and not _forgotten(row):
             await _meet(house, owner, facts, row)
             gap_s = _gap_s(house, ticket.slot)
-            await plan_owner(house, owner, slot=ticket.slot, gap_s=gap_s, new=row is None, facts=facts)
+            await plan_owner(
+                house, owner, slot=ticket.slot, gap_s=gap_s, new=row is None, facts=facts, only=ticket.only
+            )
     if roster.cursor:
         await house.queue.send(tickets.PLAN, tickets.write(replace(ticket, cursor=roster.cursor)))
 
@@ -61,13 +63,13 @@ def _gap_s(house: House, slot: str) -> float:
 
 async def plan_owner(
     house: House, owner: Owner, *, slot: str, gap_s: float, lane_names: tuple[str, ...] = (), new: bool = False,
-    facts: Mapping[str, str] | None = None,
+    facts: Mapping[str, str] | None = None, only: Sequence[str] = (),
 ) -> list[RunRow]:  # fmt: skip
     """Claim the slot for each lane of an owner and send its ticket; the runs that are under way now. `new`: the owner
-    was never met before. `facts`: what the directory says of it."""
-    runs = []
+    was never met before. `facts`: what the directory says of it. `only`: these kinds, and the lanes they run in."""
+    runs, wanted = [], {kind.lane for kind in house.kinds_for(owner.type, only=only)}
     for lane in house.lanes_of(owner, facts):
-        if lane_names and lane.name not in lane_names:
+        if lane.name not in wanted or (lane_names and lane.name not in lane_names):
             continue
         ticket: LaneTicket | None
         row: LaneRow | None
@@ -76,23 +78,25 @@ async def plan_owner(
         except Contended:  # the twin of this tick was faster
             ticket, row = None, await house.catalog.lane(lane)
         if ticket:
-            await house.queue.send(tickets.BACKUP, tickets.write(ticket))
+            await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, kinds=",".join(only))))
         if row:
             runs.append(lanes.begun(house, row))
     return runs
 
 
-async def now(house: House, wanted: list[str]) -> list[RunRow]:
-    """Back up these owners (ids or UPNs) at once, or everyone when none is named. The runs, as far as known yet."""
+async def now(house: House, wanted: list[str], only: Sequence[str] = ()) -> list[RunRow]:
+    """Back up these owners (ids or UPNs) at once, or everyone when none is named; `only`: these kinds. The runs, as far
+    as known yet. A lane that is planned or at work already keeps the kinds that it has."""
     slot = f"{house.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     if not wanted:
         for owner_type in get_args(OwnerType):
-            if owner_type in house.policy.owner_types and house.kinds_for(owner_type):
-                await house.queue.send(tickets.PLAN, tickets.write(PlanTicket(house.tenant, slot, owner_type)))
+            if owner_type in house.policy.owner_types and house.kinds_for(owner_type, only=only):
+                ticket = PlanTicket(house.tenant, slot, owner_type, kinds=",".join(only))
+                await house.queue.send(tickets.PLAN, tickets.write(ticket))
         return []
     runs: list[RunRow] = []
     for owner, new in [await _find(house, name) for name in wanted]:
-        runs += await plan_owner(house, owner, slot=slot, gap_s=0, new=new)
+        runs += await plan_owner(house, owner, slot=slot, gap_s=0, new=new, only=only)
     return runs
 
 

@@ -24,6 +24,11 @@ class PlanTicket:
     slot: str
     owner_type: OwnerType
     cursor: str = ""
+    kinds: str = ""  # only these, with commas between them
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        return tuple(self.kinds.split(",")) if self.kinds else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,15 @@ class LaneTicket:
     slot: str
     run: str
     hop: int = 0
+    kinds: str = ""  # only these, with commas between them
 
     @property
     def owner(self) -> Owner:
         return Owner(self.tenant, self.owner_type, self.owner_id)
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        return tuple(self.kinds.split(",")) if self.kinds else ()
 
 
 @dataclass(frozen=True, slots=True)

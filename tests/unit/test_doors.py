@@ -253,6 +253,28 @@ async def test_a_backup_is_started_for_the_owners_lanes(kept: Kept) -> None:
     assert {ticket["lane"] for _, ticket in kept.sent.tickets} == {run["lane"] for run in body_of(response)["runs"]}
 
 
+async def test_a_backup_of_some_kinds_names_them_in_its_tickets(kept: Kept) -> None:
+    order = {"owners": ["ann@contoso.example"], "kinds": ["files"]}
+    response = await kept.knock("http_start_backup", roles=[ADMIN], body=order)
+    [(_, ticket)] = kept.sent.tickets
+    assert (response.status_code, ticket["lane"], ticket["kinds"]) == (202, "drive", "files")
+    wrong = await kept.knock("http_start_backup", roles=[ADMIN], body={"kinds": ["letters"]})
+    assert wrong.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["http_runs", "http_restores", "http_lost"])
+async def test_a_listing_goes_on_where_the_page_before_it_ended(kept: Kept, name: str) -> None:
+    whole, pages, after = body_of(await kept.knock(name))["value"], [], {}
+    for _ in range(len(whole) + 1):
+        page = body_of(await kept.knock(name, query={"limit": "1", **after}))
+        pages += page["value"]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert pages == whole and page["next"] is None
+    assert (await kept.knock(name, query={"after": "bm9uc2Vuc2U"})).status_code == 400
+
+
 async def test_a_restore_is_written_down_before_it_is_queued_and_noted(kept: Kept) -> None:
     response = await kept.knock("http_start_restore", roles=[RESTORE], body={**ORDER, "preview": True})
     told = body_of(response)

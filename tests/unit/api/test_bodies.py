@@ -102,10 +102,13 @@ def test_an_order_that_makes_no_sense_is_refused(change: Json, member: str) -> N
 
 
 def test_a_backup_order_names_owners_or_means_all() -> None:
-    assert bodies.read_backup({}).owners == ()
-    assert bodies.read_backup({"owners": ["a", "b", "a"]}).owners == ("a", "b")
+    assert bodies.read_backup({}, KINDS) == bodies.BackupOrder(())
+    assert bodies.read_backup({"owners": ["a", "b", "a"]}, KINDS).owners == ("a", "b")
+    assert bodies.read_backup({"kinds": ["mail"]}, KINDS).kinds == ("mail",)
     with pytest.raises(BadRequest):
-        bodies.read_backup({"owners": []})
+        bodies.read_backup({"kinds": ["letters"]}, KINDS)
+    with pytest.raises(BadRequest):
+        bodies.read_backup({"owners": []}, KINDS)
 
 
 def test_bodies_are_json_objects_of_a_decent_size() -> None:

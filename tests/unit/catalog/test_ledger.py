@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -169,3 +171,29 @@ async def test_a_twin_behind_takes_no_progress_away(catalog: Catalog):
     assert await catalog.progress("key") == [chunk(0), chunk(1), chunk(2)]
     await catalog.put_progress("key", 1, chunk(9))
     assert await catalog.progress("key") == [chunk(0), chunk(9)]
+
+
+async def test_listings_that_begin_with_the_newest_go_on_behind_a_key(catalog: Catalog):
+    lane = Lane(BO, "mailbox")
+    for n in range(5):
+        await catalog.put_run(RunRow(f"r{n}", lane, "s", "done", at(n // 2)))
+        await catalog.put_restore(replace(ORDER, restore=f"r{n}", ordered_at=at(n // 2)))
+        await catalog.put_lost(LostTicket(f"m{n}", "backup", "{}", "why", at(n // 2)))
+
+    async def all_of(stretch: Callable[[str, int], Awaitable[tuple[list[Any], str | None]]]) -> list[Any]:
+        found, after = [], ""
+        while True:
+            rows, next_ = await stretch(after, 2)
+            found += rows
+            if next_ is None:
+                return found
+            after = next_
+
+    for owner in (None, BO):
+        runs = await all_of(lambda after, limit, owner=owner: catalog.runs_behind("t1", owner, after, limit))
+        assert [run.run for run in runs] == ["r4", "r2", "r3", "r0", "r1"]
+    restores = await all_of(lambda after, limit: catalog.restores_behind("t1", after, limit))
+    assert [row.restore for row in restores] == ["r4", "r2", "r3", "r0", "r1"]
+    lost = await all_of(catalog.lost_behind)
+    assert sorted(ticket.id for ticket in lost) == [f"m{n}" for n in range(5)]
+    assert [ticket.at for ticket in lost] == sorted((ticket.at for ticket in lost), reverse=True)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.flows import lanes, plan, settle
-from shared.flows.house import Limits
+from shared.flows.house import Limits, Policy
 from shared.ports import Message
 from shared.work import tickets
 from tests.contract.kinds_stage import Stage, staged
@@ -52,3 +52,32 @@ async def test_a_ticket_given_up_before_its_run_was_written_down_is_a_failed_run
     lane = await house.catalog.lane(planned.lane)
     assert (run.run, run.state) == (planned.run, "failed")
     assert lane is not None and lane.state == "idle"
+
+
+async def test_a_backup_of_some_kinds_leaves_the_others_as_they_were() -> None:
+    async with staged("contacts") as stage:
+        owner = stage.owner("adele")
+        house = process(stage.worlds, Probe(), policy=Policy(kinds=("mail", "contacts", "files")))
+        [planned] = await plan.now(house, [owner.id], ["contacts"])
+        await drain(stage.worlds, house)
+        run = await house.catalog.run(house.tenant, planned.run)
+        lane = await house.catalog.lane(planned.lane)
+        assert run is not None and run.state == "done" and list(run.kinds) == ["contacts"]
+        assert {state.feed.kind for state in await house.catalog.feeds(owner)} == {"contacts"}
+        assert lane is not None and lane.done_at is None  # the lane as a whole is not done
+
+
+async def test_a_backup_of_some_kinds_hides_no_trouble_of_the_others() -> None:
+    async with staged("contacts") as stage:
+        house = process(stage.worlds, Probe(), policy=Policy(kinds=("mail", "contacts")))
+        refused = {"match": {"path": "messages/delta"}, "do": "status", "status": 403, "code": "ErrorAccessDenied"}
+        stage.worlds.tenant.faults.plan([refused])
+        [planned] = await plan.now(house, [stage.owner("adele").id])
+        await drain(stage.worlds, house)
+        before = await house.catalog.lane(planned.lane)
+        stage.worlds.clock.advance(3600)
+        await plan.now(house, [stage.owner("adele").id], ["contacts"])
+        await drain(stage.worlds, house)
+        lane = await house.catalog.lane(planned.lane)
+        assert before is not None and lane is not None and lane.problem == before.problem != ""
+        assert lane.done_at == before.done_at
