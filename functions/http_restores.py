@@ -19,7 +19,7 @@ bp = blueprint()
 @door(bp, "http_start_restore")
 async def start_restore(ask: Ask) -> Answer:
     house, now = ask.house, ask.house.clock.now()
-    order = bodies.read_restore(ask.body, house.tenant, house.kinds, now, house.target_tenant)
+    order = bodies.read_restore(ask.body, house.tenant, house.kinds, now, house.target_tenant, house.restore_mode)
     ask.need(order.selection.owner, order.place.owner)
     if order.place.people.known and not ask.reach.everyone:
         raise Forbidden("place.people: whom others are taken for is said by somebody who reaches everyone")

@@ -49,6 +49,12 @@ param objectiveHours int = 24
 param ownerTypes string = 'user,group,site'
 @description('Kinds, comma separated; empty: all.')
 param kinds string = ''
+@description('Kinds of users, comma separated; empty: all of the kinds that users have.')
+param userKinds string = ''
+@description('The same for groups.')
+param groupKinds string = ''
+@description('The same for sites.')
+param siteKinds string = ''
 @description('Only these owners: ids or user principal names, comma separated, * and ? work; empty: everyone.')
 param include string = ''
 @description('Never these owners.')
@@ -484,6 +490,9 @@ var common = {
   BACKUP_OBJECTIVE_H: string(objectiveHours)
   BACKUP_OWNER_TYPES: ownerTypes
   BACKUP_KINDS: kinds
+  BACKUP_USER_KINDS: userKinds
+  BACKUP_GROUP_KINDS: groupKinds
+  BACKUP_SITE_KINDS: siteKinds
   BACKUP_INCLUDE: include
   BACKUP_EXCLUDE: exclude
   FILES_VERSIONS: fileVersions

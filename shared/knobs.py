@@ -159,6 +159,9 @@ KNOBS: tuple[Knob, ...] = (
         to.words("user", "group", "site"), "user,group,site",
     ),
     Knob("BACKUP_KINDS", _POLICY, "Kinds, comma separated (`mail,contacts,files`); not set: all.", to.names),
+    Knob("BACKUP_USER_KINDS", _POLICY, "Kinds of users, if not all of BACKUP_KINDS that users have.", to.names),
+    Knob("BACKUP_GROUP_KINDS", _POLICY, "The same for groups.", to.names),
+    Knob("BACKUP_SITE_KINDS", _POLICY, "The same for sites.", to.names),
     Knob(
         "BACKUP_INCLUDE", _POLICY,
         "Only these owners: ids or user principal names, comma separated; `*` and `?` work. Not set: everyone.",
@@ -310,6 +313,11 @@ KNOBS: tuple[Knob, ...] = (
     Knob(
         "API_RATE_PER_MIN", _API, "Calls that one caller may make in a minute, of each instance; 0: no limit.",
         to.whole(0, 1_000_000), "600",
+    ),
+    Knob(
+        "RESTORE_MODE", _API,
+        "What a restore does about items that exist, if its order does not say: `skip` leaves them alone, `create` "
+        "puts a second one beside them, `replace` takes their place.", to.one_of("skip", "create", "replace"), "skip",
     ),
     Knob(
         "RESTORE_FOUR_EYES", _API,

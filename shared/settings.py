@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from shared.errors import Misconfigured
@@ -100,6 +100,7 @@ class Policy:
     schedule: str
     owner_types: tuple[OwnerType, ...] = ("user", "group", "site")
     kinds: tuple[str, ...] = ()  # empty: all
+    narrowed: Mapping[OwnerType, tuple[str, ...]] = field(default_factory=dict)  # ... of one type of owner
     include: tuple[str, ...] = ()  # empty: everyone
     exclude: tuple[str, ...] = ()
     file_versions: int = 0  # older ones besides the current
@@ -158,6 +159,7 @@ class Api:
     departments: tuple[tuple[str, str], ...] = ()
     self_service: bool = False
     four_eyes: bool = False
+    restore_mode: Literal["skip", "create", "replace"] = "skip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +199,9 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
     values = _values(environ, problems)
     if kinds and (odd := [name for name, _ in values["RETENTION_KINDS"] or () if name not in kinds]):
         problems.append(f"RETENTION_KINDS: {', '.join(odd)[:80]} not known; use {', '.join(kinds)}")
-    if kinds and (strangers := [name for name in values["BACKUP_KINDS"] or () if name not in kinds]):
-        problems.append(f"BACKUP_KINDS: {', '.join(strangers)[:80]} not known; use {', '.join(kinds)}")
+    for knob in ("BACKUP_KINDS", "BACKUP_USER_KINDS", "BACKUP_GROUP_KINDS", "BACKUP_SITE_KINDS"):
+        if kinds and (strangers := [name for name in values[knob] or () if name not in kinds]):
+            problems.append(f"{knob}: {', '.join(strangers)[:80]} not known; use {', '.join(kinds)}")
     tenant, other = values["M365_TENANT_ID"] or "", values["M365_TARGET_TENANT_ID"] or ""
     registrations = {
         "BACKUP": _registration("BACKUP", tenant, values, problems),
@@ -358,6 +361,9 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         schedule=values["BACKUP_SCHEDULE"],
         owner_types=values["BACKUP_OWNER_TYPES"],
         kinds=values["BACKUP_KINDS"] or (),
+        narrowed={
+            owner_type: values[f"BACKUP_{owner_type.upper()}_KINDS"] or () for owner_type in get_args(OwnerType)
+        },
         include=values["BACKUP_INCLUDE"] or (),
         exclude=values["BACKUP_EXCLUDE"] or (),
         file_versions=values["FILES_VERSIONS"],
@@ -402,6 +408,7 @@ def _api(environ: Mapping[str, str], values: Mapping[str, Any], problems: list[s
         departments=values["API_DEPARTMENTS"] or (),
         self_service=values["API_SELF_SERVICE"] == "on",
         four_eyes=values["RESTORE_FOUR_EYES"] == "on",
+        restore_mode=values["RESTORE_MODE"],
     )
 
 

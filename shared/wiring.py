@@ -183,6 +183,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             departments=Departments(settings.api.departments),
             self_service=settings.api.self_service,
             four_eyes=settings.api.four_eyes,
+            restore_mode=settings.api.restore_mode,
         )
         exits.push_async_exit(opened.pop_all())
     return made
@@ -215,7 +216,7 @@ def _attachments(settings: Settings) -> bool:
 
 def _policy(settings: Settings) -> Policy:
     p = settings.policy
-    return Policy(owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude)
+    return Policy(owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude, narrowed=p.narrowed)
 
 
 def _people(policy: SettingsPolicy) -> People:

@@ -70,7 +70,12 @@ def _registrations(settings: Settings) -> Mapping[App, Registration]:
 def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
     """What the settings say, without any secret."""
     cloud, stores, policy = settings.cloud, settings.stores, settings.policy
-    names = policy.kinds or tuple(KINDS)
+    named = policy.kinds or tuple(KINDS)
+    kept = {
+        name: frozenset(owner for owner in KINDS[name].owner_types if name in (policy.narrowed.get(owner) or named))
+        for name in named
+    }
+    names = [name for name, owner_types in kept.items() if owner_types]
     needed = frozenset(permissions.writes(names))
     reads = permissions.reads(names, departments=bool(settings.api.departments))
     vault = stores.vault
@@ -93,7 +98,7 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
         retention_identity=settings.retention.identity_client_id,
         forgets=bool(settings.retention.everyone or settings.retention.kinds or settings.retention.owners),
         owner_types=policy.owner_types,
-        kinds={name: frozenset(KINDS[name].owner_types) for name in names},
+        kinds={name: kept[name] for name in names},
         needed={"backup": frozenset(reads), "restore": needed, "target": needed},
         by_exchange=frozenset(role for role in permissions.ROLE_IDS if permissions.scoped_by_exchange(role)),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from shared.kinds import KINDS
 from shared.kinds.owners import READ_PERMISSIONS
 from shared.knobs import KNOBS, Knob
+from tools.options import table
 
 ROOT = Path(__file__).parents[1]
 PAGE, SAMPLE = ROOT / "docs/operations.md", ROOT / "local.settings.sample.json"
@@ -25,7 +26,8 @@ def sample_document() -> dict[str, object]:
 
 
 def with_tables(page: str) -> str:
-    return _between(_between(page, "settings", _settings()), "permissions", _permissions())
+    page = _between(_between(page, "settings", _settings()), "permissions", _permissions())
+    return _between(page, "options", table())
 
 
 def _between(page: str, name: str, text: str) -> str:

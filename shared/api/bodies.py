@@ -83,10 +83,11 @@ def read_backup(body: Json, kinds: Collection[str]) -> BackupOrder:
 
 
 def read_restore(
-    body: Json, tenant: str, kinds: Collection[str], now: datetime, target_tenant: str = ""
-) -> RestoreOrder:
+    body: Json, tenant: str, kinds: Collection[str], now: datetime, target_tenant: str = "",
+    mode: Mode = "skip",
+) -> RestoreOrder:  # fmt: skip
     """The order in a body. Without `place` things go back to their owner into a folder "Restored"; without `at` they
-    are taken as of now; without `mode` what exists is left alone."""
+    are taken as of now; without `mode` as the installation's settings say."""
     members = _Members(body)
     chosen = _selection(members, tenant, kinds, now)
     place = members.inner("place")
@@ -102,7 +103,7 @@ def read_restore(
             people=_people(place.inner("people")),
             notify=place.flag("notify"),
         ),
-        mode=_mode(members),
+        mode=_mode(members, mode),
         preview=members.flag("preview"),
     )
     _consistent(chosen, members)
@@ -198,8 +199,8 @@ def read_policy(body: Json, kinds: Collection[str], now: Json) -> PolicyOrder:
     return PolicyOrder(rules, reason)
 
 
-def _mode(members: _Members) -> Mode:
-    text = members.text("mode") or "skip"
+def _mode(members: _Members, default: Mode) -> Mode:
+    text = members.text("mode") or default
     if text not in get_args(Mode):
         members.wrong("mode", f"one of {', '.join(get_args(Mode))}")
         return "skip"

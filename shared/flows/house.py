@@ -11,7 +11,7 @@ from shared.catalog.catalog import Catalog
 from shared.flows.reach import Departments
 from shared.flows.retention import Retention
 from shared.kinds.kind import Kind
-from shared.model import Lane, Owner, OwnerType, People
+from shared.model import Lane, Mode, Owner, OwnerType, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Scope
 from shared.vault.vault import Vault
 
@@ -45,6 +45,10 @@ class Policy:
     kinds: tuple[str, ...] = ()  # empty: all
     include: tuple[str, ...] = ()  # empty: everyone
     exclude: tuple[str, ...] = ()
+    narrowed: Mapping[OwnerType, tuple[str, ...]] = field(default_factory=dict)  # kinds of one type of owner
+
+    def keeps(self, kind: str, owner_type: OwnerType) -> bool:
+        return all(not names or kind in names for names in (self.kinds, self.narrowed.get(owner_type, ())))
 
     def covers(self, owner: Owner) -> bool:
         names = (owner.id.lower(), owner.name.lower())
@@ -89,6 +93,7 @@ class House:
     departments: Departments = field(default_factory=Departments)
     self_service: bool = False  # a person without a role may see and restore what is their own
     four_eyes: bool = False  # a restore waits for a second person
+    restore_mode: Mode = "skip"  # of orders that name none
 
     @property
     def kept_kinds(self) -> list[str]:
@@ -104,7 +109,7 @@ class House:
             kind
             for kind in self.kinds.values()
             if owner_type in kind.owner_types
-            and (not self.policy.kinds or kind.name in self.policy.kinds)
+            and self.policy.keeps(kind.name, owner_type)
             and lane in (None, kind.lane)
             and (not only or kind.name in only)
         ]

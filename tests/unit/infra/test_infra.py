@@ -270,6 +270,7 @@ NOT_IN_AZURE = {
     "HOLDFAST_DRILL_DAYS": "as above",
     "HOLDFAST_DRILL_ITEMS": "as above",
     "HOLDFAST_TENANTS": "of each app its own; through moreBackupSettings ..., as a Key Vault reference",
+    "RESTORE_MODE": "its default is right; through moreSettings",
     "API_RATE_PER_MIN": "its default is right; through moreSettings",
     "API_ISSUERS": "follows from the tenant",
     "API_JWKS_URL": "follows from the tenant",
