@@ -33,6 +33,7 @@ from sandbox.tenant import (
     site_list_columns,
     site_list_items,
     site_lists,
+    site_pages,
     sites,
     teams,
     todo,
@@ -45,7 +46,8 @@ from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
     directory, groups, group_delta, group_members, group_settings, group_writes, sites, site_lists,
-    site_list_columns, site_list_items, mail_folders, messages, attachments, contacts, photos, drives, calendars,
+    site_list_columns, site_list_items, site_pages,
+    mail_folders, messages, attachments, contacts, photos, drives, calendars,
     events, event_delta, event_attachments, mailbox_settings, inbox_rules, categories, profiles,
     todo, todo_children, todo_files, transfer, transitive_members,
     planner, planner_tasks, conversations,

@@ -11,6 +11,7 @@ from sandbox.tenant.content import sha256
 from sandbox.tenant.mailbox import RECOVERABLE, Attachment, Folder, Mailbox, Message
 from sandbox.tenant.settings_dump import dump_configuration, dump_todo
 from sandbox.tenant.site_lists_dump import dump_lists
+from sandbox.tenant.site_page_mutations import dump_pages
 from sandbox.tenant.state import Tenant, User
 
 Json = dict[str, Any]
@@ -44,6 +45,7 @@ def dump(tenant: Tenant) -> Json:
     drives = dump_drives(tenant)
     people = {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
     beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
+    beside["pages"] = dump_pages(tenant)
     for user in tenant.users.values():
         if told := dump_chats(tenant, user.id):
             people[user.upn]["chats"] = told

@@ -23,6 +23,7 @@ from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed
 from sandbox.tenant.seed_settings import seed_awkward_settings, seed_small_settings
 from sandbox.tenant.seed_teams import seed_awkward_team, seed_small_chats, seed_small_team
 from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
+from sandbox.tenant.site_page_mutations import seed_awkward_pages, seed_small_pages
 from sandbox.tenant.state import App, Options, Tenant, User
 
 BACKUP_ROLES = frozenset({
@@ -148,6 +149,7 @@ def _small(tenant: Tenant) -> None:
     seed_profile(tenant, adele, bernd)
     seed_crew(tenant, photo=False)
     seed_small_lists(tenant, "crew")
+    seed_small_pages(tenant, "crew")
     seed_small_planner(tenant)
     seed_small_team(tenant)
     seed_small_chats(tenant)
@@ -170,6 +172,7 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_small(tenant, bernd)
     seed_crew(tenant, photo=True)
     seed_awkward_lists(tenant, "crew")
+    seed_awkward_pages(tenant, "crew")
     seed_awkward_groups(tenant)
     seed_awkward_planner(tenant)
     seed_awkward_team(tenant)
@@ -249,5 +252,6 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
     seed_awkward(tenant, awkward, huge=40 * 1024 * 1024)
     seed_crew(tenant, photo=True)
     seed_everyday_lists(tenant, "crew")
+    seed_small_pages(tenant, "crew")
     seed_small_planner(tenant)
     seed_small_conversations(tenant)

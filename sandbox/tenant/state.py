@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sandbox.tenant.mailbox import Mailbox
     from sandbox.tenant.settings_state import Configuration
     from sandbox.tenant.site_lists_state import SiteLists
+    from sandbox.tenant.site_pages import SitePages
     from sandbox.tenant.throttle import Throttle
     from sandbox.tenant.todo_state import TodoStore
     from sandbox.tenant.transfer import ImportSession
@@ -192,6 +193,7 @@ class Tenant:
         self.groups: dict[str, Group] = {}
         self.sites: dict[str, Site] = {}
         self.site_lists: dict[str, SiteLists] = {}
+        self.site_pages: dict[str, SitePages] = {}
         self.apps: dict[str, App] = {}
         self.refresh_tokens: dict[str, tuple[str, frozenset[str]]] = {}  # token -> user id, scopes
         self.mailboxes: dict[str, Mailbox] = {}

@@ -12,6 +12,7 @@ from shared.kinds.kind import Kind
 from shared.kinds.lists import Lists
 from shared.kinds.mail import Mail
 from shared.kinds.mailbox_settings import MailboxSettings
+from shared.kinds.pages import Pages
 from shared.kinds.planner import Planner
 from shared.kinds.profile import Profile
 from shared.kinds.rules import Rules
@@ -20,7 +21,7 @@ from shared.kinds.todo import Todo
 
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
-    Lists(),
+    Lists(), Pages(),
     Groups(), Planner(), Conversations(),
     Teams(), Channels(),
 )  # fmt: skip

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json as jsonlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from urllib.parse import unquote, urlsplit
 
 from shared.errors import CursorExpired
@@ -17,7 +16,7 @@ from shared.graph.steps import Steps, get, segment, together
 from shared.kinds import whole
 from shared.kinds.kind import common
 from shared.kinds.lists_fields import BUILT_IN, MARK
-from shared.kinds.site_answers import listed, rest, well
+from shared.kinds.site_answers import digest, listed, rest, well
 from shared.model import Change, Cursor, Feed, Gone, Json, Listing, Owner, Seen
 
 TREE = "lists"
@@ -39,10 +38,6 @@ def top_of(owner: Owner) -> str:
 
 def path_of(owner: Owner, list_id: str) -> str:
     return f"{top_of(owner)}/{segment(list_id)}"
-
-
-def digest(*values: object) -> str:
-    return sha256(jsonlib.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 # --- the lists of a site

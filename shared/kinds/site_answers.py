@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json as jsonlib
+from hashlib import sha256
+
 from shared.errors import CursorExpired, NotPermitted, OwnerMissing, Unreachable
 from shared.graph.steps import Reply, Step, Steps, get
 from shared.model import Json, Owner
@@ -28,6 +31,11 @@ def well(reply: Reply, owner: Owner, what: str, *, grant: str = READ, resuming: 
     if reply.status >= 500:
         raise Unreachable(f"{name}: Graph answered {reply.status} {reply.code}".strip())
     return reply
+
+
+def digest(*values: object) -> str:
+    """A short mark of some JSON values."""
+    return sha256(jsonlib.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def listed(first: Step, owner: Owner, what: str, *, grant: str = READ) -> Steps[list[Json]]:
