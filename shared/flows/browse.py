@@ -90,6 +90,9 @@ async def items(
     if feed is None:
         return [], ""
     inside = folder if folder or _has_tree(kind, feed) else None
+    if inside == "" and kind.rooted:  # the top is what lies in the root, not the root itself
+        tops, _ = await house.catalog.listing(feed, "", at, limit=1)
+        inside = next((top.item_id for top in tops if top.folderish), "")
     versions, next_ = await house.catalog.listing(feed, inside, at, after=after, limit=limit)
     return [Entry(version, _opens(kind, version)) for version in versions], next_ or ""
 

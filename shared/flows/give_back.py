@@ -122,6 +122,9 @@ class KindWork:
             return
         for run in _runs(children):
             if run[0].folderish:
+                if self.kind.only_with_content(run[0]) and not await self._wanted_in(run[0], frame):
+                    frame.after = run[0].item_id
+                    continue
                 stack.append(await self._enter(frame, run[0]))
                 frame.after = run[0].item_id
                 if self.lost:
@@ -130,6 +133,19 @@ class KindWork:
             await self._give_back_all(run, frame)
             if self.work.must_stop:
                 return
+
+    async def _wanted_in(self, folder: Version, frame: Frame) -> bool:
+        """Whether anything that lies in a folder is to be given back."""
+        inside = Frame(frame.root, folder.item_id, frame.into, "", self.view.opened_by(folder))
+        while True:
+            while children := await self.view.children(inside):
+                changed = self.work.row.selection.changed_since
+                if await changed_since(self.view, children) if changed else children:
+                    return True
+                inside.after = children[-1].item_id
+            if not inside.opens:
+                return False
+            inside.opens, inside.after = "", ""
 
     async def _enter(self, frame: Frame, version: Version) -> Frame:
         if frame.into.path == NOWHERE:

@@ -73,6 +73,7 @@ class Files(Kind):
         "shortcuts into other drives, retention and sensitivity labels, check-outs",
         "dates of folders, where the service sets its own",
     )
+    rooted = True
     removal = "moved to the recycle bin, where people find it for 93 days"
     excuses: ClassVar[Mapping[str, str]] = {
         r"/o365:Permissions: (lost|got) \{'roles': \['owner'\]": "owners, site groups",

@@ -116,7 +116,7 @@ def _settle(job: Job, there: Json | None) -> Steps[Restored]:
     if there is None:
         return (yield from _upload(job))
     if job.is_ours(there):
-        return (yield from _complete(job, there, "completed"))
+        return (yield from _complete_what_is_there(job, there))
     if job.is_same(there):
         return Restored("skipped", there["id"], note="the same file is there")
     if job.mode == "skip":
@@ -218,6 +218,23 @@ def _complete(job: Job, item: Json, outcome: Literal["created", "completed", "re
         losses += ("its bytes: the service rewrote the file after the upload",)
     losses += yield from share(job.kept, job.into, job.at(item))
     return Restored(outcome, item["id"], losses)
+
+
+def _complete_what_is_there(job: Job, there: Json) -> Steps[Restored]:
+    """An earlier attempt's file, or an earlier restore's: where the order is to leave alone what is there, one that
+    lacks nothing is left alone."""
+    act, wrote, reply = _complete(job, there, "completed"), False, None
+    while True:
+        try:
+            step = next(act) if reply is None else act.send(reply)
+        except StopIteration as done:
+            found: Restored = done.value
+            break
+        wrote = wrote or not step.reads
+        reply = yield step
+    if job.mode == "skip" and found.outcome == "completed" and not wrote:
+        return replace(found, outcome="skipped", note="the same file is there")
+    return found
 
 
 def _item_in(reply: Reply) -> Json | None:

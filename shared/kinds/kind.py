@@ -68,6 +68,7 @@ class Kind(ABC):
     excuses: ClassVar[Mapping[str, str]] = {}
     restore_bytes_per_s: ClassVar[int] = 500_000  # what the service lets one restore write (for estimates)
     restore_items_per_s: ClassVar[float] = 4.0
+    rooted: ClassVar[bool] = False  # the top of a feed's tree is an item of the feed (a drive's root)
     tops: ClassVar[bool] = True  # an item can lie at the top of a place; else single ones come with their folder
     settles: ClassVar[bool] = False  # items point at others: a restore goes through them twice (see `settle`)
     keeps_only: ClassVar[str] = ""  # why nothing of it can be given back by an app, where that is so (see `KeptOnly`)
@@ -86,6 +87,10 @@ class Kind(ABC):
     def opens(self, version: Version) -> Feed | None:
         """The feed that a kept item opens (a mail folder has its messages), if it does."""
         return None
+
+    def only_with_content(self, folder: Version) -> bool:
+        """Whether a restore makes this folder only for what lies in it."""
+        return False
 
     @abstractmethod
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:

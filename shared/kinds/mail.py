@@ -73,6 +73,10 @@ class Mail(Kind):
         yield from ()
         return [root_feed(owner, self.name, "Mail folders")]
 
+    def only_with_content(self, folder: Version) -> bool:
+        """What was deleted is no folder that people know: without messages it stays away."""
+        return folder.item_id == mail_folders.RECOVERABLE
+
     def opens(self, version: Version) -> Feed | None:
         if not version.folderish:
             return None

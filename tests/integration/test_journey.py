@@ -219,7 +219,7 @@ def ordered(up: Stack, moment: datetime, *, to: str = "", folder: str = "origina
 def names_in_drive(up: Stack, moment: datetime) -> list[str]:
     """The drive's `Notes/0` as of a moment, found by walking down as a person does."""
     key, folder, names = owners(up)[ADELE], "", []
-    for step in ("root", "Notes", "0", ""):
+    for step in ("Notes", "0", ""):
         path = f"owners/{key}/items?kind=files&at={stamp(moment)}" + (f"&folder={folder}" if folder else "")
         feed = up.api("GET", f"owners/{key}/feeds?kind=files")["value"][0]["key"]
         listed = up.everything(f"{path}&feed={feed}")

@@ -12,7 +12,7 @@ import pytest
 from sandbox.tenant.drives import dump_drives
 from sandbox.tenant.happenings import all_mutations
 from shared.catalog.nouns import RestoreRow, RunRow
-from shared.flows import plan, restore
+from shared.flows import browse, plan, restore
 from shared.flows.house import House, Limits, Policy
 from shared.model import Account, Feed, Mode, Owner, Place, Selection, Version
 from shared.work import tickets
@@ -274,3 +274,26 @@ async def test_a_folder_with_a_message_that_breaks_every_listing_loses_nothing_i
     stage.change("expire_mail_tokens")
     await stage.back_up()
     assert set(names) <= set(await stage.listed("mail", "Inbox"))
+
+
+async def test_the_top_of_a_drive_is_what_lies_in_it(stage: Stage) -> None:
+    await stage.back_up()
+    owner, now = await stage.owner(), stage.worlds.clock.now()
+    where = {"feed_id": "", "at": now, "after": "", "limit": 100}
+    top, _ = await browse.items(stage.house, owner, "files", folder="", **where)
+    names = {entry.version.name for entry in top}
+    assert {"Notes", "Reports"} <= names and "root" not in names
+    notes = next(entry.version for entry in top if entry.version.name == "Notes")
+    below, _ = await browse.items(stage.house, owner, "files", folder=notes.item_id, **where)
+    assert below and all(entry.version.folder == notes.item_id for entry in below)
+
+
+@pytest.mark.parametrize("deleted", [0, 1])
+async def test_what_was_deleted_gets_a_folder_only_if_there_is_something(stage: Stage, deleted: int) -> None:
+    if not deleted:
+        stage.change("delete_mail", subject="Soft-deleted", folder="recoverableitemsdeletions", how="hard")
+    await stage.back_up()
+    bo = await stage.owner("bernd")
+    await stage.give_back(("mail",), Place(bo, "Restored"))
+    folders = stage.worlds.tenant.mailboxes[bo.id].folders.values()
+    assert sum(folder.name == "Recoverable Items" for folder in folders) == deleted

@@ -41,6 +41,11 @@ def test_restoring_again_finds_the_file_of_the_first_attempt():
     assert restored == Restored("completed", "01NEW") and all(step.reads for step in asked)
 
 
+def test_a_whole_file_that_is_there_is_left_alone_where_that_is_the_order():
+    restored, asked = give(kept(), both(ours(), ABSENT), mode="skip")
+    assert (restored.outcome, restored.item_id) == ("skipped", "01NEW") and all(step.reads for step in asked)
+
+
 def test_a_file_that_the_service_rewrote_after_our_upload_is_still_ours():
     rewritten = ok(item(b"hello world and properties", id="01NEW", lastModifiedBy=APP))
     restored, _ = give(kept(), both(rewritten, ABSENT))
