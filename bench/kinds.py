@@ -168,8 +168,8 @@ class _Stage:
         """A request that rides in a $batch is one, and costs what it costs alone; a download counts at its own host."""
         shapes = self.there.running.traffic.shapes
         envelopes = sum(n for shape, n in shapes.items() if shape.endswith("/$batch"))
-        downloads = self.probe.trace.count("graph GET (signed URL)")
-        asked = sum(shapes.values()) - envelopes + downloads
+        downloads = shapes["download GET"]
+        asked = sum(shapes.values()) - envelopes
         note = f"{envelopes} envelopes carry some of them; {downloads} went to the host of the bytes; {said}"
         chapter.add(f"{name}: Graph requests", asked, note=note)
         if items:

@@ -417,10 +417,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A version with its record read, ready to be given back."""
+    """A version with its record read, ready to be given back. `place`: to whom, where that is known."""
 
     version: Version
     record: Json
+    place: Owner | None = None
 
     @property
     def parts(self) -> Mapping[str, Part]:

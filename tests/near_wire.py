@@ -103,11 +103,12 @@ class NearWire:
         return _written(tenant, served), served.fault
 
     def _door(self, name: str) -> Any:
-        tenant, (_, handler) = self._running.tenant, DOORS[name]
+        tenant, traffic, (_, handler) = self._running.tenant, self._running.traffic, DOORS[name]
 
         async def ask_door(ask: Ask, headers: CIMultiDict[str]) -> tuple[Answer, Fault | None]:
             request = _Request(ask, headers)
             fault = tenant.faults.pick(name, ask.method, request.path_qs)
+            traffic.shapes[f"{name} {ask.method}"] += 1
             refuses = tenant.options.hosts_refuse_tokens and name != "sharepoint"
             if "Authorization" in headers and refuses:
                 refused = Answer(401, {"error": {"code": "unauthenticated"}})

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from sandbox.tenant.calls import Call, Refusal, the_user
 from sandbox.tenant.drive_nouns import Item
 from sandbox.tenant.drive_state import Drive
+from sandbox.tenant.groups import the_group
+from sandbox.tenant.sites import the_site
 
+_OWNERS = {"users": "user", "sites": "site", "groups": "group"}
 _FUNCTION = re.compile(r"(delta)\((?:token='([^']*)')?\)")
 
 
@@ -16,12 +19,12 @@ _FUNCTION = re.compile(r"(delta)\((?:token='([^']*)')?\)")
 class Address:
     """`start` is an item id or "root", `names` the path below it, `tail` what follows (children, content ...)."""
 
-    owner: tuple[str, str]  # ("drives", id), ("user", name)
+    owner: tuple[str, str]  # ("drives", id), ("user", name), ("site", id), ("group", id)
     start: str | None = None  # None: the drive itself
     names: tuple[str, ...] = ()
     tail: tuple[str, ...] = ()
     token: str | None = None  # of delta(token='...')
-    many: bool = False  # /users/{u}/drives
+    many: bool = False  # .../drives
 
 
 def read_address(segments: tuple[str, ...]) -> Address | None:
@@ -29,10 +32,10 @@ def read_address(segments: tuple[str, ...]) -> Address | None:
     segments = tuple(s for s in segments if s)
     if len(segments) >= 2 and segments[0] == "drives":
         owner, rest = ("drives", segments[1]), list(segments[2:])
-    elif len(segments) >= 3 and segments[0] == "users" and segments[2] == "drive":
-        owner, rest = ("user", segments[1]), list(segments[3:])
-    elif len(segments) == 3 and segments[0] == "users" and segments[2] == "drives":
-        return Address(("user", segments[1]), many=True)
+    elif len(segments) >= 3 and segments[0] in _OWNERS and segments[2] == "drive":
+        owner, rest = (_OWNERS[segments[0]], segments[1]), list(segments[3:])
+    elif len(segments) == 3 and segments[0] in _OWNERS and segments[2] == "drives":
+        return Address((_OWNERS[segments[0]], segments[1]), many=True)
     else:
         return None
     if not rest:
@@ -71,13 +74,33 @@ def the_drive(call: Call, address: Address, *, writing: bool = False) -> Drive:
         drive = tenant.drives.get(name)
         if drive is None:
             raise Refusal(404, "itemNotFound", "The resource could not be found.")
-    else:
+        if drive.site:
+            the_site(call, drive.site)
+    elif kind == "user":
         drive_id = tenant.user_drive.get(the_user(call, name).id)
         if drive_id is None:
             raise Refusal(404, "ResourceNotFound", "User's mysite not found.")
         drive = tenant.drives[drive_id]
+    else:
+        libraries = libraries_of(call, kind, name)
+        if not libraries:
+            raise Refusal(404, "itemNotFound", "The site has no default document library.")
+        drive = libraries[0]
     check_open(drive, writing=writing)
     return drive
+
+
+def libraries_of(call: Call, kind: str, name: str) -> list[Drive]:
+    """The libraries of a site, or of the site of a group, the default one first."""
+    site = the_site(call, name if kind == "site" else site_of_group(call, name))
+    return [call.tenant.drives[drive_id] for drive_id in site.drives]
+
+
+def site_of_group(call: Call, group: str) -> str:
+    site = the_group(call, group).site
+    if site is None:
+        raise Refusal(404, "itemNotFound", "Resource provisioning is in progress, or the group has no site.")
+    return site
 
 
 def check_open(drive: Drive, *, writing: bool) -> None:

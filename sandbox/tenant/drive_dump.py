@@ -21,6 +21,15 @@ def dump_drives(tenant: Tenant) -> Json:
     return found
 
 
+def dump_libraries(tenant: Tenant) -> Json:
+    """Site -> library -> path -> what is there."""
+    return {
+        site.web_url: {(d := tenant.drives[id]).name: dump_drive(tenant, d) for id in site.drives}
+        for site in tenant.sites.values()
+        if site.drives
+    }
+
+
 def dump_drive(tenant: Tenant, drive: Drive) -> Json:
     return {item.path(): _item(tenant, item) for item in sorted(drive.root.below(), key=lambda i: i.path())}
 

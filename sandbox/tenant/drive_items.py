@@ -197,11 +197,11 @@ def show_drive(drive: Drive, select: frozenset[str] | None) -> Json:
     full: Json = {
         "id": drive.id,
         "driveType": drive.kind,
-        "name": "OneDrive" if drive.kind == "business" else "Documents",
+        "name": drive.name,
         "webUrl": drive.web_url,
         "createdDateTime": when(drive.created),
         "lastModifiedDateTime": when(drive.log[-1].when),
-        "owner": {"user": drive.owner},
+        "owner": {"group" if "email" in drive.owner else "user": drive.owner},
         "quota": {
             "deleted": 0,
             "remaining": max(0, drive.quota_total - drive.used),
@@ -210,7 +210,18 @@ def show_drive(drive: Drive, select: frozenset[str] | None) -> Json:
             "used": drive.used,
         },
     }
+    if select is not None and "sharePointIds" in select:  # only for whoever asks (Graph docs: drive)
+        full["sharePointIds"] = _sharepoint_ids(drive)
+    if drive.system:
+        full["system"] = {}
     return {k: v for k, v in full.items() if select is None or k in select}
+
+
+def _sharepoint_ids(drive: Drive) -> Json:
+    ids: Json = {"listId": drive.list_id}
+    if drive.site:
+        ids |= {"siteId": drive.site.split(",")[1], "webId": drive.site.split(",")[2]}
+    return ids
 
 
 def show_version(item: Item, version: Version, select: frozenset[str] | None = None) -> Json:

@@ -27,10 +27,20 @@ def the_user(tenant: Tenant, user: str) -> User:
 
 
 def drive_of(tenant: Tenant, user: str) -> Drive:
+    """A user's OneDrive; or a site's library, by the site's name, or site/library."""
+    if "@" not in user and (library := library_of(tenant, user)):
+        return library
     drive_id = tenant.user_drive.get(the_user(tenant, user).id)
     if drive_id is None:
         raise ValueError(f"{user} has no OneDrive")
     return tenant.drives[drive_id]
+
+
+def library_of(tenant: Tenant, name: str) -> Drive | None:
+    site_name, _, library = name.partition("/")
+    site = tenant.find_site(site_name)
+    found = [tenant.drives[drive_id] for drive_id in site.drives] if site else []
+    return next((drive for drive in found if library in ("", drive.name)), None)
 
 
 def item_at(drive: Drive, path: str) -> Item:
@@ -41,7 +51,7 @@ def item_at(drive: Drive, path: str) -> Item:
 
 
 def owner(drive: Drive) -> Identity:
-    return {"user": drive.owner}
+    return drive.author
 
 
 def folder_at(drive: Drive, path: str, now: dt.datetime) -> Item:

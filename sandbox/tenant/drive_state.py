@@ -8,6 +8,7 @@ import hashlib
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sandbox.tenant import drive_names
 from sandbox.tenant.calls import Refusal
@@ -20,12 +21,20 @@ GIB = 1 << 30
 class Drive:
     """A drive and its log. Every change appends one entry; an item's newest entry is the one delta shows."""
 
-    def __init__(self, seed: str, *, owner: Json, web_url: str, kind: str = "business", now: dt.datetime) -> None:
+    def __init__(
+        self, seed: str, *, owner: Json, web_url: str, kind: str = "business", now: dt.datetime, site: str = "",
+        name: str = "OneDrive", author: Json | None = None,
+    ) -> None:  # fmt: skip
         self._seed, self._drawn = seed, 0
         self.id = "b!" + base64.urlsafe_b64encode(hashlib.sha384(f"{seed}/drive".encode()).digest()).decode()
-        self.site_id = self.guid()
+        self.site = site  # of a library: its site's id
+        self.name = name
+        self.system = False  # a hidden library of the service's own
+        self.site_id = site or self.guid()
+        self.list_id = self.guid()  # a library's: that of its list
         self.kind = kind
-        self.owner = owner  # an identity: {"id", "displayName"}
+        self.owner = owner  # an identity: {"id", "displayName"}; a group's has its "email", too
+        self.author: Identity = {"user": author or owner}  # who works in it, unless somebody else is named
         self.web_url = web_url
         self.options = DriveOptions()
         self.quota_total = 1024 * GIB
@@ -44,7 +53,7 @@ class Drive:
         self.spool: Path | None = None
         self.created = now
         self.history_size = 0
-        self.root = self._new_item("root", None, folder=True, by={"user": owner}, now=now)
+        self.root = self._new_item("root", None, folder=True, by=self.author, now=now)
         self.record(self.root, now)
 
     def guid(self) -> str:
@@ -97,6 +106,8 @@ class Drive:
     @property
     def prefix(self) -> str:
         """The site's and library's part of every path, which counts against its length."""
+        if self.site:
+            return unquote(urlsplit(self.web_url).path).strip("/") + "/"
         return "personal/" + self.web_url.rstrip("/").rpartition("/")[0].rpartition("/")[2] + "/Documents/"
 
     def add(

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from sandbox.tenant import drive_writes, sharing, uploads
 from sandbox.tenant.calls import Answer, Call, Charge, Handler, Match, Refusal, Routes, Scope, the_user, units
-from sandbox.tenant.drive_address import Address, read_address, the_drive, the_item
+from sandbox.tenant.drive_address import Address, libraries_of, read_address, the_drive, the_item
 from sandbox.tenant.drive_content import digest_large
 from sandbox.tenant.drive_delta import (
     DeltaPage,
@@ -43,6 +43,7 @@ __all__ = ["download_door", "dump_drives", "mutations", "routes", "upload_door"]
 READ = ("Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All", "Sites.FullControl.All")
 WRITE = ("Files.ReadWrite.All", "Sites.ReadWrite.All", "Sites.FullControl.All")
 PAGE_MAX = 1000
+DRIVES_PAGE = 200
 SHARING = ("deltashowsharingchanges", "deltashowremovedasdeleted", "deltatraversepermissiongaps")
 
 Act = Callable[[Call, Address], Awaitable[Answer]]
@@ -55,9 +56,19 @@ async def get_drive(call: Call, address: Address) -> Answer:
 
 
 async def list_drives(call: Call, address: Address) -> Answer:
+    """A site's libraries; those of the system are hidden unless `system` is selected (Graph docs: drive-list)."""
     select = read_select(call.query.get("$select"), DRIVE_MEMBERS)
-    drive = the_drive(call, Address(("user", the_user(call, address.owner[1]).id)))
-    return Answer(body={"value": [show_drive(drive, select)]})
+    kind, name = address.owner
+    if kind == "user":
+        return Answer(body={"value": [show_drive(the_drive(call, Address((kind, the_user(call, name).id))), select)]})
+    hidden = select is not None and "system" in select
+    found = [drive for drive in libraries_of(call, kind, name) if hidden or not drive.system]
+    start, size = _number(call, "$skiptoken", 0), max(1, min(_number(call, "$top", DRIVES_PAGE), DRIVES_PAGE))
+    body: dict[str, object] = {"value": [show_drive(drive, select) for drive in found[start : start + size]]}
+    if start + size < len(found):
+        query = {k: v for k, v in call.query.items() if k != "$skiptoken"} | {"$skiptoken": str(start + size)}
+        body["@odata.nextLink"] = f"{call.base}/v1.0{call.path.split('?')[0]}?{_query(query)}"
+    return Answer(body=body)
 
 
 async def get_item(call: Call, address: Address) -> Answer:
@@ -317,7 +328,8 @@ def match_drive(method: str, segments: tuple[str, ...]) -> Match | None:
         if method != "GET":
             raise Refusal(405, "invalidRequest", f"The drive does not take {method}.")
         found: Act = list_drives if address.many else get_drive
-        return Match(_addressed(found, ("$select",)), {}, READ, units(2 if address.many else 1), None)
+        options = ("$select", "$top", "$skiptoken") if address.many else ("$select",)
+        return Match(_addressed(found, options), {}, READ, units(2 if address.many else 1), None)
     for shape, by_method in OPERATIONS.items():
         fits = len(shape) == len(address.tail) and all(s in ("{}", t) for s, t in zip(shape, address.tail, strict=True))
         if fits and method in by_method:

@@ -36,7 +36,8 @@ UNSET: Json = {
 
 
 def dump(tenant: Tenant) -> Json:
-    """People by principal name; the groups beside them under "groups"."""
+    """People by principal name; groups, lists, plans and libraries beside them under "groups" and so on."""
+    from sandbox.tenant.drive_dump import dump_libraries
     from sandbox.tenant.drives import dump_drives
     from sandbox.tenant.planner_mutations import dump_planner
     from sandbox.tenant.seed_groups import dump_groups
@@ -46,6 +47,7 @@ def dump(tenant: Tenant) -> Json:
     people = {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
     beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
     beside["pages"] = dump_pages(tenant)
+    beside["libraries"] = dump_libraries(tenant)
     for user in tenant.users.values():
         if told := dump_chats(tenant, user.id):
             people[user.upn]["chats"] = told

@@ -21,6 +21,11 @@ from sandbox.tenant.seed_groups import seed_awkward_groups, seed_crew
 from sandbox.tenant.seed_lists import seed_awkward_lists, seed_everyday_lists, seed_small_lists
 from sandbox.tenant.seed_mail import seed_awkward_mail, seed_everyday_mail, seed_small_mail
 from sandbox.tenant.seed_settings import seed_awkward_settings, seed_small_settings
+from sandbox.tenant.seed_site_drives import (
+    seed_awkward_libraries,
+    seed_everyday_library,
+    seed_small_libraries,
+)
 from sandbox.tenant.seed_teams import seed_awkward_team, seed_small_chats, seed_small_team
 from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
 from sandbox.tenant.site_page_mutations import seed_awkward_pages, seed_small_pages
@@ -154,6 +159,7 @@ def _small(tenant: Tenant) -> None:
     seed_small_team(tenant)
     seed_small_chats(tenant)
     seed_small_conversations(tenant)
+    seed_small_libraries(tenant, "crew")
 
 
 def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
@@ -178,6 +184,7 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_awkward_team(tenant)
     seed_small_chats(tenant)
     seed_awkward_conversations(tenant)
+    seed_awkward_libraries(tenant, "crew", adele, huge=huge)
     _person(tenant, "empty", "Empty Mailbox")
     seed_profile(tenant, adele, bernd)
     synced = _person(tenant, "synced", "Synced Person", synced=True, job_title="Clerk")
@@ -253,5 +260,6 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
     seed_crew(tenant, photo=True)
     seed_everyday_lists(tenant, "crew")
     seed_small_pages(tenant, "crew")
+    seed_everyday_library(tenant, "crew", files=files // 2)
     seed_small_planner(tenant)
     seed_small_conversations(tenant)

@@ -43,7 +43,10 @@ def put(tenant: Tenant, drive: Drive, path: str, content: Blob | bytes, *, aged_
 
 def seed_small(tenant: Tenant, user: User, *, items: int = 12) -> Drive:
     """One of each thing that takes another way through a backup, and nothing large but one file."""
-    drive = give_drive(tenant, user)
+    return fill_small(tenant, give_drive(tenant, user), items=items)
+
+
+def fill_small(tenant: Tenant, drive: Drive, *, items: int = 12) -> Drive:
     for number in range(items):
         put(tenant, drive, f"Notes/{number % 3}/note {number}.txt", f"note {number}\n".encode() * 20, aged_days=number)
     put(tenant, drive, "empty.txt", b"")
@@ -56,28 +59,36 @@ def seed_small(tenant: Tenant, user: User, *, items: int = 12) -> Drive:
 
 def seed_everyday(tenant: Tenant, user: User, *, files: int = 300) -> Drive:
     """A drive as people have them: some hundred documents in some dozen folders."""
-    drive = give_drive(tenant, user)
+    return fill_everyday(tenant, give_drive(tenant, user), files=files)
+
+
+def fill_everyday(tenant: Tenant, drive: Drive, *, files: int) -> Drive:
     endings = ("docx", "xlsx", "pdf", "txt", "pptx", "jpg", "csv", "md")
     for number in range(files):
         ending = endings[number % len(endings)]
         place = ("Projects", "Finance", "Personal", "Shared")[number % 4]
         path = f"{place}/{2019 + number % 7}/File {number:04}.{ending}"
         size = (number * 7919) % 60_000 + 1
-        put(tenant, drive, path, Blob(Made(f"{user.id}/{number}", size)), aged_days=number)
+        put(tenant, drive, path, Blob(Made(f"{drive.owner['id']}/{number}", size)), aged_days=number)
     return drive
 
 
 def seed_awkward(tenant: Tenant, user: User, *, huge: int = 300 * MIB, stuck: bool = False) -> Drive:
     """What has broken backup programs before; with `stuck` also what no program can read or write for now."""
-    drive = seed_small(tenant, user)
+    drive = fill_awkward(tenant, seed_small(tenant, user), user, huge=huge)
+    if stuck:
+        put(tenant, drive, "Odd/never answers.one", Blob(Made("stuck", 9_000))).refuses = (503, "serviceNotAvailable")
+        put(tenant, drive, "Odd/open in Word.docx", Blob(Made("open", 20_000))).locked = True
+    return drive
+
+
+def fill_awkward(tenant: Tenant, drive: Drive, user: User, *, huge: int) -> Drive:
+    """`user`: who shares things with the others."""
     _names(tenant, drive)
     _contents(tenant, drive, huge)
     _notebook(tenant, drive)
     _history(tenant, drive)
     _sharing(tenant, drive, user)
-    if stuck:
-        put(tenant, drive, "Odd/never answers.one", Blob(Made("stuck", 9_000))).refuses = (503, "serviceNotAvailable")
-        put(tenant, drive, "Odd/open in Word.docx", Blob(Made("open", 20_000))).locked = True
     return drive
 
 

@@ -40,8 +40,23 @@ def effective(drive: Drive, item: Item) -> list[tuple[Permission, Item]]:
     while at is not None:
         found += [(p, at) for p in at.grants if not p.pending]
         at = at.parent if at.inherits else None
+    if drive.site:
+        return found + [(group, drive.root) for group in _site_groups(drive) if _inherits(item)]
     owner = Permission(_grant_id(drive.owner["id"]), ["owner"], {"user": drive.owner})
     return [*found, (owner, drive.root)]
+
+
+def _inherits(item: Item) -> bool:
+    return all(at.inherits for at in (item, *item.ancestors()))
+
+
+def _site_groups(drive: Drive) -> list[Permission]:
+    """What every site has: SharePoint groups, with ids that count the principals of one site."""
+    title, found = drive.web_url.split("/")[-2], []
+    for number, (name, role) in enumerate((("Owners", "owner"), ("Members", "write"), ("Visitors", "read")), 3):
+        group = {"id": str(number), "displayName": f"{title} {name}", "loginName": f"{title} {name}"}
+        found.append(Permission(_grant_id(f"{drive.site}/{number}"), [role], {"siteGroup": group}))
+    return found
 
 
 def _find(drive: Drive, item: Item, permission_id: str) -> tuple[Permission, Item]:
@@ -58,6 +73,8 @@ def _show(drive: Drive, item: Item, permission: Permission, at: Item, select: fr
         full["grantedToIdentitiesV2"] = permission.members
         full["grantedToIdentities"] = [{"user": m["user"]} for m in permission.members]
         full["shareId"] = "u!" + _b64(permission.link["webUrl"])
+    elif permission.grantee is not None and "siteGroup" in permission.grantee:
+        full["grantedToV2"] = permission.grantee
     elif permission.grantee is not None:
         site_user = {"displayName": permission.grantee["user"]["displayName"], "loginName": _login(permission)}
         full |= {"grantedTo": permission.grantee, "grantedToV2": {**permission.grantee, "siteUser": site_user}}

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, units
 from sandbox.tenant.odata import View, number, read_view, skip_page
+from sandbox.tenant.site_drives import add_library
 from sandbox.tenant.site_list_access import READ, WRITE, shelf_of
 from sandbox.tenant.site_list_columns import column_json, define
 from sandbox.tenant.site_list_fields import Shelf, bad
@@ -107,6 +108,8 @@ async def create_list(call: Call, site: str) -> Answer:
     except Refusal:
         store.drop(made)
         raise
+    if template == "documentLibrary":
+        add_library(call.tenant, store.site, display, made=made)
     return Answer(201, list_json(shelf, View()))
 
 

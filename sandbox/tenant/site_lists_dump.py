@@ -6,20 +6,20 @@ from typing import Any
 
 from sandbox.tenant.content import sha256
 from sandbox.tenant.site_list_fields import kind_of
-from sandbox.tenant.site_lists_state import Json, ListItem, SiteList, SiteLists
+from sandbox.tenant.site_lists_state import LIBRARIES, Json, ListItem, SiteList, SiteLists
 from sandbox.tenant.state import Tenant
 
 MARKS = ("HoldfastMark",)
 
 
 def dump_lists(tenant: Tenant) -> Json:
-    """Per site; what the service keeps for itself is left out."""
+    """Per site; what the service keeps for itself, and libraries, whose items are files, are left out."""
     stores = sorted(tenant.site_lists.values(), key=lambda s: s.site.name)
     return {store.site.name: _lists(store) for store in stores}
 
 
 def _lists(store: SiteLists) -> Json:
-    own = [one for one in store.lists.values() if not one.system]
+    own = [one for one in store.lists.values() if not one.system and one.template not in LIBRARIES]
     return {one.display_name: _list(store, one) for one in sorted(own, key=lambda x: x.display_name)}
 
 

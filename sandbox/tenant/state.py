@@ -249,7 +249,9 @@ class Tenant:
         return group
 
     def add_site(self, name: str, display_name: str, *, parent: Site | None = None, **facts: Any) -> Site:
-        """A site, or the subsite of `parent`; libraries are given to it apart."""
+        """A site, or the subsite of `parent`, with its default library."""
+        from sandbox.tenant.site_drives import give_libraries
+
         host = f"{self.domain.split('.')[0]}.sharepoint.com"
         if parent:
             collection, url = parent.id.split(",")[1], f"{parent.web_url}/{name}"
@@ -258,6 +260,8 @@ class Tenant:
         id = f"{host},{collection},{self.ids.guid()}"
         site = Site(id, name, display_name, url, parent=parent.id if parent else None, **facts)
         self.sites[site.id] = site
+        if not site.personal:
+            give_libraries(self, site)
         self.touch()
         return site
 

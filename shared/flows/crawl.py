@@ -80,6 +80,8 @@ class Crawl:
 
     async def _roots(self, states: list[FeedState]) -> list[Feed]:
         """The feeds nobody opens. Where naming them costs a request, known ones serve until a reconcile is due."""
+        if self.kind.named_anew(self.owner):
+            return await self.walk.play(self.kind.feeds(self.owner))
         if states and self.kind.tree is None and not any(self._due(s) for s in states):
             return [state.feed for state in states if not state.closed]
         return await self.walk.play(self.kind.feeds(self.owner))
@@ -115,11 +117,15 @@ class Crawl:
         except Throttled:
             raise
         except (Unreachable, NeedsPerson, StartOver, Refused) as why:
-            if isinstance(why, OwnerMissing | NotPermitted) and self.kind.tree in (None, feed.id):
+            if isinstance(why, OwnerMissing | NotPermitted) and self._is_all(feed):
                 raise
             self.problems.append(f"{self.kind.name} {feed.name or feed.id}: {why}")
             return False
         return True
+
+    def _is_all(self, feed: Feed) -> bool:
+        """Whether the owner's data of this kind stands and falls with the feed."""
+        return feed.id == self.kind.tree if self.kind.tree is not None else not self.kind.named_anew(self.owner)
 
     async def _caught_up(self, state: FeedState) -> FeedState:
         """Where the feed stands once the pages that a dead worker left behind have their rows: what they hold is not

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +15,7 @@ from shared.export.plan import Plan, Planned
 from shared.flows.house import House
 from shared.flows.select import Frame, Progress, View, changed_since, read_progress
 from shared.kinds.kind import Into
-from shared.model import Version
+from shared.model import Feed, Version
 
 MOST_ITEMS = 10_000  # of one volume: its plan and its index are held in memory
 MOST_RECORDS = 64 << 20  # bytes of records that become one calendar, which is put together in memory
@@ -107,10 +109,7 @@ class _Walk:
 
     async def _start(self, view: View) -> list[Frame]:
         roots = view.roots()
-        tops = {
-            feed.id: _below(self._top(view), names.tagged(feed.name or feed.id, feed.id)) if len(roots) > 1 else ""
-            for feed in roots
-        }
+        tops = self._tops(view, roots) if len(roots) > 1 else dict.fromkeys((feed.id for feed in roots), "")
         folder_id = self.row.selection.folder
         if not folder_id:
             return [_frame(feed.id, "", tops[feed.id] or self._top(view), view) for feed in reversed(roots)]
@@ -121,6 +120,17 @@ class _Walk:
         for version in (*await view.ancestors(folder), folder):
             frame = await self._enter(view, frame, version)
         return [frame]
+
+    def _tops(self, view: View, roots: Sequence[Feed]) -> dict[str, str]:
+        """Several feeds side by side go by their names; those that share one by their ids, too."""
+        called = Counter(names.folded(names.safe(feed.name or feed.id)) for feed in roots)
+        found = {}
+        for feed in roots:
+            name = feed.name or feed.id
+            alone = called[names.folded(names.safe(name))] == 1
+            own = names.fitting(name, feed.id) if alone else names.tagged(name, feed.id)
+            found[feed.id] = _below(self._top(view), own)
+        return found
 
     async def _enter(self, view: View, frame: Frame, version: Version) -> Frame:
         path = frame.path

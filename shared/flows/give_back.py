@@ -151,8 +151,7 @@ class KindWork:
         if frame.into.path == NOWHERE:
             into = frame.into
         else:
-            version = await self.view.whole(version)
-            kept = Kept(version, await self.view.house.vault.record(version))
+            kept = await self._kept(version)
             into = await self._into(self.kind.folder(kept, frame.into, mark=mark(self.work.row.restore, version)))
             if lost := tuple(filter(None, into.facts.get("losses", "").split("\n"))):
                 # A folder is told of only when something about it could not be given back.
@@ -191,6 +190,10 @@ class KindWork:
             if why.reply.status >= 500:  # the service's trouble, not the order's
                 raise Unreachable(said) from None
             raise Misconfigured(said) from None
+
+    async def _kept(self, version: Version) -> Kept:
+        version = await self.view.whole(version)
+        return Kept(version, await self.view.house.vault.record(version), self.work.row.place.owner)
 
     async def _items(self) -> bool:
         """Single items: into the place's folder, or each into the folder it came from."""
@@ -289,8 +292,7 @@ class KindWork:
         if type(self.kind).foresees is Kind.foresees:
             return ()
         try:
-            version = await self.view.whole(version)
-            return self.kind.foresees(Kept(version, await self.view.house.vault.record(version)))
+            return self.kind.foresees(await self._kept(version))
         except Damaged:
             return ()
 
@@ -303,8 +305,7 @@ class KindWork:
 
     async def _act(self, version: Version, into: Into) -> Steps[Restored]:
         try:
-            version = await self.view.whole(version)
-            kept = Kept(version, await self.view.house.vault.record(version))
+            kept = await self._kept(version)
         except Damaged as why:
             return _failed(why)
         mode: Mode = "skip" if self.work.row.preview else self.work.row.mode

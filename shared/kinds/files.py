@@ -1,14 +1,13 @@
-"""OneDrive files: a drive's tree, the bytes, dates and sharing of its items; by policy also older versions of files."""
+"""Files of OneDrive and of sites' document libraries: each drive's tree, the bytes, dates and sharing of its items; by
+policy also older versions of files. A user has one drive, a site one for each library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
-from urllib.parse import quote
 
-from shared.errors import CursorExpired, NotPermitted, OwnerMissing, Unreachable
 from shared.graph.steps import Fetch, Refused, Reply, Step, Steps, delete, get, segment
-from shared.kinds import files_places, files_restore
+from shared.kinds import files_libraries, files_places, files_restore
 from shared.kinds.files_listing import (
     PREFER,
     SELECT,
@@ -22,6 +21,7 @@ from shared.kinds.files_listing import (
     size_of,
     type_of,
 )
+from shared.kinds.files_refusals import check_drive, check_listing, drive_path
 from shared.kinds.files_sharing import read_sharing
 from shared.kinds.kind import Census, Into, Kind
 from shared.model import (
@@ -34,6 +34,7 @@ from shared.model import (
     Lost,
     Mode,
     Owner,
+    OwnerType,
     Part,
     Place,
     Restored,
@@ -46,15 +47,14 @@ from shared.model import (
 
 PAGE_SIZES = (500, 100, 25)  # hints; smaller ones after a gateway's time-out, which huge drives answer to big pages
 NOTEBOOK_FILE_LIMIT = 2 << 30  # a .one above it cannot be downloaded (Graph known issues)
-NO_DRIVE = ("mysite not found", "mysite url", "not have a spo license")  # texts that come with other statuses than 404
 
 
 class Files(Kind):
     """`versions`: how many older versions of a file are kept besides the current one, each time it changes."""
 
     name = "files"
-    title = "OneDrive files"
-    owner_types = frozenset({"user"})
+    title = "Files (OneDrive, document libraries)"
+    owner_types: ClassVar[frozenset[OwnerType]] = frozenset({"user", "site"})
     lane = "drive"
     exclusive_lane = False
     read_permissions = ("Files.Read.All",)
@@ -85,9 +85,22 @@ class Files(Kind):
 
     # -- the crawl
 
+    def named_anew(self, owner: Owner) -> bool:
+        return owner.type == "site"  # libraries come and go
+
+    def reads_of(self, owner_type: OwnerType) -> tuple[str, ...]:
+        """What finds sites reads their files, too (Graph docs: permissions reference, Sites.Read.All)."""
+        return self.read_permissions if owner_type == "user" else ()
+
     def feeds(self, owner: Owner) -> Steps[list[Feed]]:
+        if owner.type == "site":
+            libraries = yield from files_libraries.libraries(owner.path, grant="Sites.Read.All")
+            return [
+                Feed(owner, self.name, drive["id"], drive_path(drive["id"]), space=drive["id"], name=drive["name"])
+                for drive in libraries
+            ]
         reply = yield get(f"{owner.path}/drive?$select=id,driveType,name,webUrl,quota", units=1)
-        check_drive(reply, owner)
+        check_drive(reply, owner.path)
         drive = reply.json
         name = str(drive.get("name") or "OneDrive")
         return [Feed(owner, self.name, drive["id"], drive_path(drive["id"]), space=drive["id"], name=name)]
@@ -102,8 +115,8 @@ class Files(Kind):
             reply = yield _delta(cursor, units=1)
             if reply.status == 400:  # invalidRequest comes and goes on drives; once more tells which
                 reply = yield _delta(cursor, units=1)
-        _check_listing(reply, feed, cursor)
-        return read_listing(reply, cursor)
+        check_listing(reply, feed, cursor)
+        return read_listing(reply, cursor, _library(feed))
 
     def unchanged(self, seen: Seen, kept: Version) -> bool:
         return same_state(seen.tag, kept.tag)
@@ -112,7 +125,7 @@ class Files(Kind):
         reply = yield get(f"{_item(feed, item_id)}?$select={SELECT}", headers=PREFER, units=1)
         if not reply.found or reply.json.get("deleted") is not None:
             return None
-        return seen_of(reply.json)
+        return seen_of(reply.json, root_name=_library(feed))
 
     # -- taking
 
@@ -125,6 +138,8 @@ class Files(Kind):
         if is_folder(record) or "file" not in record:
             odd = () if is_folder(record) else (f"no file and no folder: a {type_of(record)} without content",)
             told, notes = yield from self._sharing(feed, seen)
+            if "root" in record and _library(feed):
+                told = told | {"o365:Name": seen.name, files_libraries.LIBRARY: {"name": seen.name}}
             return Capture(kept_record(record) | told, notes=odd + notes)
         return (yield from self._file(feed, seen, prior))
 
@@ -216,9 +231,12 @@ class Files(Kind):
         return older, tuple(notes)
 
     def census(self, owner: Owner, told: Mapping[str, int] | None, known: Mapping[str, int]) -> Steps[Census]:
-        """Used bytes count older versions, too; Graph has no number of items (Graph docs: quota)."""
+        """Used bytes count older versions, too; Graph has no number of items (Graph docs: quota). A library tells what
+        its whole site collection uses: of it alone nothing is known."""
+        if owner.type == "site":
+            return Census()
         reply = yield get(f"{owner.path}/drive?$select=id,driveType,quota", units=1)
-        check_drive(reply, owner)
+        check_drive(reply, owner.path)
         quota = reply.json.get("quota") or {}
         used, binned = quota.get("used"), quota.get("deleted")
         if not isinstance(used, int):
@@ -228,12 +246,16 @@ class Files(Kind):
     # -- the way back
 
     def root(self, place: Place) -> Steps[Into]:
+        if place.owner.type == "site":
+            return (yield from files_libraries.root(place))
         reply = yield get(f"{place.owner.path}/drive?$select=id,driveType,webUrl", units=1)
-        check_drive(reply, place.owner, grant=self.write_permissions[0])
+        check_drive(reply, place.owner.path, grant=self.write_permissions[0])
         drive = reply.json
         return (yield from files_places.root(place, drive, drive_path(drive["id"])))
 
     def folder(self, kept: Kept, into: Into, *, mark: str) -> Steps[Into]:
+        if "root" in kept.record:
+            return (yield from files_libraries.counterpart(kept, into))
         return (yield from files_places.folder(kept, into))
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
@@ -242,8 +264,12 @@ class Files(Kind):
     def remove(self, into: Into) -> Steps[None]:
         reply = yield delete(into.path, units=2)  # to the recycle bin (Graph docs: driveitem-delete)
         if reply.found and not reply.ok:
-            check_drive(reply, into.owner, grant=self.write_permissions[0])
+            check_drive(reply, into.owner.path, grant=self.write_permissions[0])
             raise Refused(reply)
+    def foresees(self, kept: Kept) -> tuple[str, ...]:
+        return files_restore.foresees(kept)
+
+    # -- the way out
 
     def file_name(self, record: Json) -> str:
         name = str(record.get("o365:Name") or record.get("o365:Id") or "item")
@@ -286,12 +312,13 @@ def _delta(path: str, *, units: int) -> Step:
     return get(path, headers=PREFER, units=units, batchable=False)
 
 
+def _library(feed: Feed) -> str:
+    """What the feed's drive is called, of an owner who may have several."""
+    return feed.name if feed.owner.type == "site" else ""
+
+
 def _item(feed: Feed, item_id: str) -> str:
     return f"{feed.path}/items/{segment(item_id)}"
-
-
-def drive_path(drive_id: str) -> str:
-    return f"/drives/{quote(drive_id, safe='!', errors='surrogatepass')}"
 
 
 def suffix_of(name: str) -> str:
@@ -300,41 +327,3 @@ def suffix_of(name: str) -> str:
     if not (stem and dot and ending.isascii() and ending.isalnum() and len(ending) <= 12):
         return ""
     return f".{ending}"
-
-
-# -- refusals
-
-
-def check_drive(reply: Reply, owner: Owner, *, grant: str = "Files.Read.All") -> None:
-    """Whether the owner's drive lets us in; the texts say what a person can do."""
-    if reply.ok:
-        return
-    _check_access(reply, f"{owner.path} files", grant)
-    said = reply.body.decode("utf-8", "replace").lower()
-    if not reply.found or any(text in said for text in NO_DRIVE):
-        raise OwnerMissing(f"{owner.path} files: no OneDrive; it comes with a licence and the user's first visit")
-    if reply.status == 503:
-        raise Unreachable(f"{owner.path} files: 503 for the whole drive; it may not be provisioned yet", after_s=3600)
-
-
-def _check_listing(reply: Reply, feed: Feed, cursor: Cursor | None) -> None:
-    if reply.ok:
-        return
-    what = f"{feed.owner.path} files: drive {feed.id}"
-    _check_access(reply, what)
-    if reply.says("cannotSnapshotTree"):
-        raise Unreachable(f"{what}: the service cannot list it at the moment", after_s=600)
-    # resync... in many spellings; both ways it means a new full listing (Graph docs: driveitem-delta)
-    if cursor is not None and reply.status in (400, 410):
-        raise CursorExpired(f"{what}: the service no longer knows where we stopped ({reply.code})")
-    if not reply.found:
-        raise OwnerMissing(f"{what}: it is not there any more; what is kept of it stays kept")
-    if reply.status >= 500:
-        raise Unreachable(f"{what}: {reply.status} for its listing")
-
-
-def _check_access(reply: Reply, what: str, grant: str = "Files.Read.All") -> None:
-    if reply.status == 423:
-        raise NotPermitted(f"{what}: the site is locked ({reply.code}); an administrator can unlock it")
-    if reply.status in (401, 403):
-        raise NotPermitted(f"{what}: Graph refused ({reply.code}); grant {grant}, or the site is closed to apps")

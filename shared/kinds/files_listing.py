@@ -29,14 +29,14 @@ PREFER = {
 SHARED_CHANGED = "@microsoft.graph.sharedChanged"
 
 
-def read_listing(reply: Reply, asked: Cursor | None) -> Listing:
-    """A page of delta. An answer that is none is never read as "no items"."""
+def read_listing(reply: Reply, asked: Cursor | None, root_name: str = "") -> Listing:
+    """A page of delta. An answer that is none is never read as "no items". `root_name`: see `seen_of`."""
     try:
         body = reply.json
         entries = body["value"]
         last = "@odata.deltaLink" in body
         cursor = body["@odata.deltaLink" if last else "@odata.nextLink"]
-        changes = {entry["id"]: read_change(entry, asked) for entry in entries}
+        changes = {entry["id"]: read_change(entry, asked, root_name) for entry in entries}
         newest = {entry["id"]: n for n, entry in enumerate(entries)}
     except (Refused, ValueError, KeyError, TypeError, AttributeError) as why:
         raise Unreachable("the drive's listing is not one: Graph's answer could not be read") from why
@@ -47,25 +47,27 @@ def read_listing(reply: Reply, asked: Cursor | None) -> Listing:
     return Listing(tuple(in_order), cursor, last)
 
 
-def read_change(entry: Json, asked: Cursor | None) -> Change:
+def read_change(entry: Json, asked: Cursor | None, root_name: str = "") -> Change:
     item_id = entry["id"]
     if not isinstance(item_id, str) or not item_id:
         raise ValueError("an item without an id")
     if entry.get("deleted") is not None:
         return Gone(item_id)
-    return seen_of(entry, asked)
+    return seen_of(entry, asked, root_name)
 
 
-def seen_of(entry: Json, asked: Cursor | None = None) -> Seen:
+def seen_of(entry: Json, asked: Cursor | None = None, root_name: str = "") -> Seen:
     """An item as Seen. `asked` is where in the feed it was told: it makes the mark of a change of sharing, so that the
-    same page read again gives the same tag, and the next change of sharing another one."""
+    same page read again gives the same tag, and the next change of sharing another one. `root_name`: what the drive is
+    called, where an owner has several: each one's top is "root" to Graph."""
     record = without_secrets(entry)
+    name = root_name if root_name and "root" in record else _text(record, "name")
     hash_, size, is_file = quick_xor_of(record), size_of(record), isinstance(record.get("file"), dict)
     folderish = is_folder(record)
     facet = _object(record, "fileSystemInfo")
     e_tag = _text(record, "eTag")
     told = [
-        _text(record, "name"),
+        name,
         parent_of(record),
         _text(facet, "createdDateTime"),
         _text(facet, "lastModifiedDateTime"),
@@ -84,7 +86,7 @@ def seen_of(entry: Json, asked: Cursor | None = None) -> Seen:
         tag=f"{_digest(told)}~{hash_}~{mark}",
         content_tag=content if is_file and (hash_ or e_tag) else None,
         folder=parent_of(record),
-        name=_text(record, "name"),
+        name=name,
         folderish=folderish,
         size_bytes=size or 0 if is_file else 0,
         modified_at=_text(facet, "lastModifiedDateTime") or _text(record, "lastModifiedDateTime"),

@@ -33,8 +33,6 @@ def folder(kept: Kept, into: Into) -> Steps[Into]:
     """The counterpart of a kept folder. `facts["losses"]` tells line by line what it lost, `facts["made"]` whether it
     is new."""
     record, name, where = kept.record, name_of(kept.record), into
-    if "root" in record:
-        return into
     if len(legal_name(name, folder=True, at_root=at_root(into))) > room_in(into) - 2:
         where = top_of(into)  # nothing could lie in it here
         name = f"{name}~{kept.version.item_id[-8:]}"
@@ -46,6 +44,11 @@ def folder(kept: Kept, into: Into) -> Steps[Into]:
     if made or there.facts["by_app"]:
         losses += yield from share(kept, there, there.path)
     return replace(there, facts=there.facts | {"losses": "\n".join(losses), "made": "yes" if made else ""})
+
+
+def folder_named(into: Into, name: str) -> Steps[Into]:
+    """A folder of that name below `into`, found or made."""
+    return (yield from _find_or_make(into, name, {}))[0]
 
 
 def _find_or_make(into: Into, wanted: str, record: Json) -> Steps[tuple[Into, bool]]:

@@ -33,6 +33,9 @@ from shared.model import Json, Kept, Mode, Part, Restored
 
 FRAGMENT_BYTES = 10 * 1024 * 1024  # a multiple of 327,680, as large as is advised (Graph docs: createUploadSession)
 REWRITTEN = (".docx", ".xlsx", ".pptx", ".pdf", ".html", ".htm", ".jpg", ".jpeg")
+# written into after the upload by libraries, whatever is in them; of pictures and pages only some are
+ALWAYS_REWRITTEN = (".docx", ".xlsx", ".pptx")
+REWRITES = "its bytes: the service rewrote the file after the upload"
 STAGINGS = 3  # names to try while the service still waits for the rest of uploads that died
 
 
@@ -99,6 +102,14 @@ def restore(kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]
     if staged is not None:  # an earlier attempt got this far
         return (yield from _land(job, staged, there))
     return (yield from _settle(job, there))
+
+
+def foresees(kept: Kept) -> tuple[str, ...]:
+    """What a preview knows: libraries write properties of their own into Office files (rclone 2599)."""
+    library = kept.place is not None and kept.place.type == "site"
+    content = kept.parts.get("content")
+    rewritten = library and content and content.size and name_of(kept.record).lower().endswith(ALWAYS_REWRITTEN)
+    return (REWRITES,) if rewritten else ()
 
 
 def _job(kept: Kept, into: Into, content: Part, mark: str, mode: Mode) -> Job:
@@ -214,8 +225,9 @@ def _complete(job: Job, item: Json, outcome: Literal["created", "completed", "re
     arrived = size_of(item) or 0
     if arrived < job.content.size and job.into.facts["type"] != "documentLibrary":
         return job.failed(f"{arrived} bytes arrived of {job.content.size}")
-    if not job.is_same(item) and job.quick_xor and quick_xor_of(item):
-        losses += ("its bytes: the service rewrote the file after the upload",)
+    hashes_differ = not job.is_same(item) and job.quick_xor and quick_xor_of(item)
+    if hashes_differ or arrived != job.content.size:
+        losses += (REWRITES,)
     losses += yield from share(job.kept, job.into, job.at(item))
     return Restored(outcome, item["id"], losses)
 

@@ -84,6 +84,14 @@ class Kind(ABC):
     def feeds(self, owner: Owner) -> Steps[list[Feed]]:
         """The owner's feeds that can be named without asking another feed. Raises OwnerMissing / NotPermitted."""
 
+    def named_anew(self, owner: Owner) -> bool:
+        """Whether `feeds` is asked on each run: places come and go, and no feed tells of it (a site's libraries)."""
+        return False
+
+    def reads_of(self, owner_type: OwnerType) -> tuple[str, ...]:
+        """The roles that reading owners of this type takes, besides the one that finds them."""
+        return self.read_permissions
+
     def opens(self, version: Version) -> Feed | None:
         """The feed that a kept item opens (a mail folder has its messages), if it does."""
         return None

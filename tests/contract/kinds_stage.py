@@ -31,6 +31,21 @@ EVERY_OWNER = get_args(OwnerType)
 CONTENT = ("/$value", "/content", "/contentStream", "download GET")  # requests for an item's own bytes
 
 
+def played(name: str) -> list[str]:
+    """The names under which a kind plays: one for each of its types of owners, the first one the kind's own."""
+    _, *others = [owner_type for owner_type in EVERY_OWNER if owner_type in KINDS[name].owner_types]
+    return [name, *(f"{name}@{owner_type}" for owner_type in others)]
+
+
+def kind_of(play: str) -> Kind:
+    return KINDS[play.partition("@")[0]]
+
+
+def owner_type_of(play: str) -> OwnerType:
+    types = [owner_type for owner_type in EVERY_OWNER if owner_type in kind_of(play).owner_types]
+    return next((one for one in types if one == play.partition("@")[2]), types[0])
+
+
 class Granted:
     """A token with these application roles and no others."""
 
@@ -46,6 +61,7 @@ class Stage:
     worlds: Worlds
     kind: Kind
     limits: Limits
+    owner_type: OwnerType
     _orders: int = 0
 
     def house(self) -> House:
@@ -83,15 +99,13 @@ class Stage:
         self.worlds.tokens[app] = Granted(self.worlds, app, known if roles is None else roles)  # type: ignore[assignment]
 
     def owner(self, name: str) -> Owner:
-        """The user of that name; for a kind that users have none of, the group or site that is the seed's own."""
-        if "user" in self.kind.owner_types:
-            return self._named(name)
-        return self._named("crew") if name == "adele" else self._named(name)
+        """The user of that name; where groups or sites play, the one that is the seed's own."""
+        return self._named("crew" if name == "adele" and self.owner_type != "user" else name)
 
     def newcomer(self, name: str) -> Owner:
         """An owner with everything a licence gives, and nothing in it."""
         tenant = self.worlds.tenant
-        if "user" in self.kind.owner_types:
+        if self.owner_type == "user":
             user: User = tenant.add_user(name, name.capitalize())
             tenant.add_mailbox(user)
             give_drive(tenant, user)
@@ -103,11 +117,11 @@ class Stage:
 
     def _named(self, name: str) -> Owner:
         tenant = self.worlds.tenant
-        if "user" in self.kind.owner_types:
+        if self.owner_type == "user":
             user = tenant.find_user(f"{name}@{tenant.domain}")
             assert user is not None
             return Owner(tenant.id, "user", user.id, user.upn)
-        if "group" in self.kind.owner_types:
+        if self.owner_type == "group":
             group = tenant.find_group(name)
             assert group is not None
             return Owner(tenant.id, "group", group.id, group.mail or "")
@@ -116,8 +130,11 @@ class Stage:
         return Owner(tenant.id, "site", site.id, site.web_url.partition("://")[2])
 
     def mutate(self, story: str) -> None:
-        """What tests/pages/<kind>/story.json tells under that name: changes of the sandbox tenant."""
-        mutate(self.worlds.tenant, self.story[story])
+        """What tests/pages/<kind>/story.json tells under that name: changes of the sandbox tenant. "$owner" stands for
+        the one who plays, as mutations name them."""
+        name = f"adele@{self.worlds.tenant.domain}" if self.owner_type == "user" else "crew"
+        told = [{k: name if v == "$owner" else v for k, v in one.items()} for one in self.story[story]]
+        mutate(self.worlds.tenant, told)
 
     @property
     def story(self) -> dict[str, Any]:
@@ -207,7 +224,7 @@ async def staged(
     async with worlds(seed, Options(**{"latency_s": 0, **options}), traffic, **small) as there:
         if traffic is not None:
             write_granted(there, traffic)
-        stage = Stage(there, KINDS[kind], limits or Limits())
+        stage = Stage(there, kind_of(kind), limits or Limits(), owner_type_of(kind))
         if seed == "small" and "before" in stage.story:
             stage.mutate("before")
         yield stage

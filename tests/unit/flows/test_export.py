@@ -27,6 +27,7 @@ from shared.flows import export, plan
 from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
 from shared.model import Owner, Selection, Version
+from tests.contract.kinds_stage import staged
 from tests.rig import Probe, Saved, Worlds, died, drain, load, process, save, worlds
 from tests.unit.export.test_names import fine
 
@@ -134,6 +135,18 @@ async def test_every_file_of_the_drive_comes_out_at_its_path(stage: Stage) -> No
     wanted = {path: item["sha256"] for path, item in drive.items() if item.get("sha256")}
     got = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     assert got == wanted and len(wanted) > 5
+
+
+async def test_the_libraries_of_a_site_come_out_side_by_side() -> None:
+    async with staged("files@site") as play:
+        owner = play.owner("adele")
+        await play.back_up(owner)
+        house = play.house()
+        chosen = Selection(owner, ("files",), play.worlds.clock.now())
+        await export.order(house, chosen, "eml", records=False, export="x1", by="auditor", reason="case 7")
+        await drain(play.worlds, house)
+        names = {name.partition("/files/")[2] for name in files_of(play.worlds)}
+        assert {"Documents/Notes/0/note 0.txt", "Contracts/2025/contract 0.txt"} <= names
 
 
 async def test_an_mbox_is_read_by_the_standard_library(stage: Stage, tmp_path: Path) -> None:
