@@ -16,6 +16,7 @@ from sandbox.tenant import (
     event_attachments,
     event_delta,
     events,
+    group_calendar,
     group_delta,
     group_members,
     group_settings,
@@ -51,7 +52,7 @@ WORKLOADS = (
     mail_folders, messages, attachments, contacts, photos, drives, calendars,
     events, event_delta, event_attachments, mailbox_settings, inbox_rules, categories, profiles,
     todo, todo_children, todo_files, transfer, transitive_members,
-    planner, planner_tasks, conversations,
+    planner, planner_tasks, conversations, group_calendar,
     teams, channels, channel_messages, migration, chats,
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from sandbox.tenant.calendar_state import Calendar, CalendarGroup, CalendarStore
 from sandbox.tenant.calls import Call, Handler, Json, Refusal, Routes, mailbox_scope
 from sandbox.tenant.mail_access import the_mailbox
 from sandbox.tenant.mailbox import Mailbox
+from sandbox.tenant.state import Group, Tenant, User
 
 READ = ("Calendars.ReadBasic", "Calendars.Read", "Calendars.ReadWrite")
 READ_BODY = ("Calendars.Read", "Calendars.ReadWrite")
@@ -34,11 +35,23 @@ def only_basic(call: Call) -> bool:
     return not call.roles & set(READ_BODY)
 
 
+def store_of_group(tenant: Tenant, group: Group) -> CalendarStore:
+    """A group's mailbox has a calendar as a person's has."""
+    if group.id not in tenant.calendars:
+        upn = group.mail or group.nickname
+        itself = User(group.id, upn, group.display_name, upn)
+        tenant.mailboxes[group.id] = Mailbox(tenant, itself)
+        tenant.calendars[group.id] = CalendarStore(tenant, itself)
+    return tenant.calendars[group.id]
+
+
 def missing() -> Refusal:
     return Refusal(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
 
 def the_store(call: Call, user: str) -> CalendarStore:
+    if user in call.tenant.groups:
+        return store_of_group(call.tenant, call.tenant.groups[user])
     return call.tenant.calendars[the_mailbox(call, user).user.id]
 
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.tenant.calendar_access import store_of_group
 from sandbox.tenant.calendar_state import Calendar, CalendarStore, Event, Instance, wall
 from sandbox.tenant.content import Held
 from sandbox.tenant.event_input import changed_props, made_props
@@ -18,10 +19,12 @@ BERLIN = "W. Europe Standard Time"
 
 
 def store_of(tenant: Tenant, user: str) -> CalendarStore:
-    found = tenant.find_user(user)
-    if found is None:
-        raise KeyError(f"no user {user}")
-    return tenant.calendars[found.id]
+    """Of a user, or of a group by its nickname."""
+    if found := tenant.find_user(user):
+        return tenant.calendars[found.id]
+    if group := tenant.find_group(user):
+        return store_of_group(tenant, group)
+    raise KeyError(f"no user {user}")
 
 
 def calendar_named(store: CalendarStore, name: str | None) -> Calendar:

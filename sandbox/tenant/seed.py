@@ -12,6 +12,7 @@ from sandbox.tenant.planner_mutations import seed_awkward_planner, seed_small_pl
 from sandbox.tenant.seed_calendar import (
     seed_awkward_calendar,
     seed_everyday_calendar,
+    seed_group_calendar,
     seed_small_calendar,
     share_calendar,
 )
@@ -160,6 +161,7 @@ def _small(tenant: Tenant) -> None:
     seed_small_chats(tenant)
     seed_small_conversations(tenant)
     seed_small_libraries(tenant, "crew")
+    seed_group_calendar(tenant)
 
 
 def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
@@ -185,6 +187,7 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_small_chats(tenant)
     seed_awkward_conversations(tenant)
     seed_awkward_libraries(tenant, "crew", adele, huge=huge)
+    seed_group_calendar(tenant, attachment=attachment)
     _person(tenant, "empty", "Empty Mailbox")
     seed_profile(tenant, adele, bernd)
     synced = _person(tenant, "synced", "Synced Person", synced=True, job_title="Clerk")
@@ -263,3 +266,4 @@ def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120)
     seed_everyday_library(tenant, "crew", files=files // 2)
     seed_small_planner(tenant)
     seed_small_conversations(tenant)
+    seed_group_calendar(tenant)

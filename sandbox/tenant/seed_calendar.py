@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from sandbox.tenant.calendar_access import store_of_group
 from sandbox.tenant.calendar_state import Calendar, CalendarStore, Event, Instance, Permission, scheduled
 from sandbox.tenant.content import Held, Made
 from sandbox.tenant.event_input import made_props, read_moment
 from sandbox.tenant.events import keep_change
 from sandbox.tenant.mailbox import Attachment
+from sandbox.tenant.state import Tenant
 from sandbox.tenant.timezones import CUSTOM
 
 Json = dict[str, Any]
@@ -269,3 +271,22 @@ def _calendars(store: CalendarStore) -> None:
     )  # fmt: skip
     for number in range(11):  # more than one page of calendars
         store.add_calendar(f"Calendar {number:02d}", group)
+
+
+def seed_group_calendar(tenant: Tenant, *, attachment: int = 0) -> None:
+    """Of the group that everybody is in."""
+    crew = tenant.find_group("crew")
+    assert crew is not None
+    store = store_of_group(tenant, crew)
+    put(store, "Opening", "2026-03-02T10:00:00", "2026-03-02T11:00:00", body=html("Bring cake"))
+    put(store, "Harvest", "2025-09-01T00:00:00", "2025-09-02T00:00:00", isAllDay=True)
+    weekly = put(
+        store, "Stand-up", "2026-03-02T09:00:00", "2026-03-02T09:15:00",
+        recurrence=every("weekly", "2026-03-02", daysOfWeek=["monday"]),
+    )  # fmt: skip
+    moved(store, weekly, "2026-03-09", "2026-03-10T09:00:00", "2026-03-10T09:15:00")
+    store.cancel(weekly, "2026-03-16")
+    agenda = put(store, "With agenda", "2026-04-01T09:00:00", "2026-04-01T10:00:00")
+    attached(store, agenda, "agenda.txt", content=Held(b"1. Everything"))
+    if attachment:
+        attached(store, agenda, "large.bin", content=Made("large", attachment))

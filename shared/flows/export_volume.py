@@ -22,7 +22,7 @@ from shared.errors import Damaged, DigestMismatch, PartMissing
 from shared.export import calendar, letters, names, transcript, vcard
 from shared.export.plan import Plan, Planned
 from shared.export.zipped import Written, Zipped
-from shared.flows.export_walk import SLICE
+from shared.flows.export_walk import CALENDARS, SLICE
 from shared.flows.house import House
 from shared.kinds.time_zones import instant
 from shared.model import Json, Owner, Part
@@ -158,7 +158,7 @@ class _Press:
             case "contacts":
                 await self._cards(folder, readable)
                 rest = []
-            case "events":
+            case _ if kind in CALENDARS:
                 await self._calendar(folder, readable)
                 rest = []
             case "conversations":

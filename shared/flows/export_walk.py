@@ -18,6 +18,7 @@ from shared.kinds.kind import Into
 from shared.model import Feed, Version
 
 MOST_ITEMS = 10_000  # of one volume: its plan and its index are held in memory
+CALENDARS = ("events", "group-calendar")  # kinds whose items become one calendar
 MOST_RECORDS = 64 << 20  # bytes of records that become one calendar, which is put together in memory
 SLICE = 16 << 30  # a bigger content is cut: one delivery of a ticket has to come to the end of a volume
 FOLDERS_AT_ONCE = 1000
@@ -199,7 +200,7 @@ class _Walk:
         except Damaged as why:
             version = replace(version, state="owed", reason=str(why), parts={})
         size = sum(part.size for part in version.parts.values())
-        record = version.parts["record"].size if view.kind.name == "events" and "record" in version.parts else 0
+        record = version.parts["record"].size if view.kind.name in CALENDARS and "record" in version.parts else 0
         content = version.parts["content"].size if "content" in version.parts else 0
         pieces = -(-content // SLICE) if content > SLICE else 0
         full = (

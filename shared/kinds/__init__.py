@@ -7,6 +7,7 @@ from shared.kinds.contacts import Contacts
 from shared.kinds.conversations import Conversations
 from shared.kinds.events import Events
 from shared.kinds.files import Files
+from shared.kinds.group_calendar import GroupCalendar
 from shared.kinds.groups import Groups
 from shared.kinds.kind import Kind
 from shared.kinds.lists import Lists
@@ -22,7 +23,7 @@ from shared.kinds.todo import Todo
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
     Lists(), Pages(),
-    Groups(), Planner(), Conversations(),
+    Groups(), Planner(), Conversations(), GroupCalendar(),
     Teams(), Channels(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

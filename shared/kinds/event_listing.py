@@ -42,14 +42,14 @@ def changes(feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
     if cursor and cursor.startswith(LISTED):
         return (yield from _plain(feed, cursor.removeprefix(LISTED)))
     full = cursor is None or cursor.startswith(FULL)
-    reply = yield from _page((cursor or f"{feed.path}/events/delta").removeprefix(FULL))
-    if _no_delta(reply, first=cursor is None):
+    reply = yield from page((cursor or f"{feed.path}/events/delta").removeprefix(FULL))
+    if no_delta(reply, first=cursor is None):
         if not full:
             raise CursorExpired(f"{_name(feed)}: delta is refused ({reply.status} {reply.code})")
         return (yield from _plain(feed, f"{feed.path}/events?$select={SELECT}&$top={PAGE_SIZES[0]}"))
     body = well(reply, feed.owner, f"calendar {feed.id}", permission=READ, opened=True).json
     url, last = link(body)
-    found = yield from _told(feed, body["value"])
+    found = yield from told(feed, body["value"])
     return Listing(found, FULL + url if full and not last else url, last)
 
 
@@ -96,7 +96,7 @@ def _name(feed: Feed) -> str:
 # --- pages
 
 
-def _page(url: str) -> Steps[Reply]:
+def page(url: str) -> Steps[Reply]:
     """One answer; smaller ones when the service fails over a big one."""
     for size in PAGE_SIZES:
         reply = yield get(url, headers=prefer(size), batchable=False)
@@ -109,7 +109,7 @@ def _poisoned(reply: Reply) -> bool:
     return reply.status >= 500 and not untrackable(reply)
 
 
-def _no_delta(reply: Reply, *, first: bool) -> bool:
+def no_delta(reply: Reply, *, first: bool) -> bool:
     """Whether a plain list may still work: the mailbox is full, the calendar can't be tracked, delta of events is not
     there (it is documented for beta alone), or it fails over every page size."""
     if untrackable(reply) or _poisoned(reply):
@@ -119,12 +119,12 @@ def _no_delta(reply: Reply, *, first: bool) -> bool:
 
 
 def _plain(feed: Feed, url: str) -> Steps[Listing]:
-    reply = yield from _page(url)
+    reply = yield from page(url)
     if _poisoned(reply):
         return (yield from _stepping(feed, 0, 0, 0))
     body = well(reply, feed.owner, f"calendar {feed.id}", permission=READ, opened=True).json
     url, last = link(body)
-    return Listing((yield from _told(feed, body["value"])), LISTED + url, last)
+    return Listing((yield from told(feed, body["value"])), LISTED + url, last)
 
 
 def _stepping(feed: Feed, behind: int, failed: int, alone: int) -> Steps[Listing]:
@@ -144,7 +144,7 @@ def _stepping(feed: Feed, behind: int, failed: int, alone: int) -> Steps[Listing
     body = well(reply, feed.owner, f"calendar {feed.id}", permission=READ, opened=True).json
     last = "@odata.nextLink" not in body
     cursor = LISTED if last else _step(behind + len(body["value"]), 0, max(alone - 1, 0))
-    return Listing((yield from _told(feed, body["value"])), cursor, last, whole=False)
+    return Listing((yield from told(feed, body["value"])), cursor, last, whole=False)
 
 
 def _step(*numbers: int) -> Cursor:
@@ -162,7 +162,7 @@ def _unlisted(feed: Feed, item_id: str) -> Seen:
 # --- entries
 
 
-def _told(feed: Feed, entries: Sequence[Json]) -> Steps[tuple[Change, ...]]:
+def told(feed: Feed, entries: Sequence[Json]) -> Steps[tuple[Change, ...]]:
     found = [record for record, _ in (yield from _read(feed, latest(entries)))]
     seen = {r["id"]: seen_as(feed, r) for r in found if "@removed" not in r}
     gone = {r["id"]: Gone(r["id"], str(r["@removed"].get("reason", "deleted"))) for r in found if "@removed" in r}

@@ -360,20 +360,33 @@ async def test_an_order_from_before_anything_was_kept_is_an_empty_export(stage: 
     assert row.state == "done" and dict(row.counts).get("items", 0) == 0 and "manifest.json" in files
 
 
+async def group_exported(there: Worlds, kind: str) -> dict[str, bytes]:
+    house = process(there, policy=Policy(("group",), (kind,)))
+    crew = there.tenant.find_group("crew")
+    assert crew is not None
+    await plan.now(house, [crew.id])
+    await drain(there, house)
+    selection = Selection(await plan.find(house, crew.id), (kind,), there.clock.now())
+    await export.order(house, selection, "eml", records=False, export="x1", by="auditor", reason="case 7")
+    await drain(there, house)
+    return files_of(there)
+
+
 async def test_a_conversation_comes_out_as_a_page_that_leads_to_what_was_attached() -> None:
     async with worlds("small") as there:
-        house = process(there, policy=Policy(("group",), ("conversations",)))
-        crew = there.tenant.find_group("crew")
-        assert crew is not None
-        await plan.now(house, [crew.id])
-        await drain(there, house)
-        selection = Selection(await plan.find(house, crew.id), ("conversations",), there.clock.now())
-        await export.order(house, selection, "eml", records=False, export="x1", by="auditor", reason="case 7")
-        await drain(there, house)
-        files = files_of(there)
+        files = await group_exported(there, "conversations")
         [lunch] = [name for name in files if name.endswith(".html") and "Lunch" in name]
         text = files[lunch].decode()
         assert "<b>now</b>" in text
         assert "<script>" not in text
         [link] = re.findall(r'href="([^"]+)"[^>]*>menu\.txt<', text)
         assert files[posixpath.normpath(posixpath.join(posixpath.dirname(lunch), unquote(link)))] == b"Soup"
+
+
+async def test_a_group_s_calendar_comes_out_as_one_with_its_attachments() -> None:
+    async with worlds("small") as there:
+        files = await group_exported(there, "group-calendar")
+        [calendar] = [data for name, data in files.items() if name.endswith(".ics")]
+        told = [str(one.summary.value) for one in vobject.readOne(calendar.decode()).vevent_list]
+        assert sorted(set(told)) == ["Harvest", "Opening", "Stand-up", "With agenda"]
+        assert [data for name, data in files.items() if name.endswith("/agenda.txt")] == [b"1. Everything"]
