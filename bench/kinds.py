@@ -42,6 +42,7 @@ class Case:
     items: int
     fill: Callable[[Tenant, User, int], object]
     change: Callable[[int], dict[str, object]]
+    aim: float | None = AIM_STORAGE  # None: too few items for what a run costs by itself
 
 
 def _mail(tenant: Tenant, user: User, items: int) -> None:
@@ -60,10 +61,41 @@ def _new_file(n: int) -> dict[str, object]:
     return {"do": "add_file", "user": UPN, "path": f"Projects/2024/new {n}.txt", "text": f"new today {n}\n" * 50}
 
 
+def _made(what: Callable[[int], dict[str, object]]) -> Callable[[Tenant, User, int], object]:
+    return lambda tenant, _user, items: mutate(tenant, [what(number) for number in range(items)])
+
+
+def _new_event(n: int) -> dict[str, object]:
+    day = f"2026-{1 + n // 28 % 12:02}-{1 + n % 28:02}"
+    times = {"start": f"{day}T10:00:00", "end": f"{day}T11:00:00"}
+    return {"do": "add_event", "user": UPN, "subject": f"Appointment {n}", **times}
+
+
+def _new_task(n: int) -> dict[str, object]:
+    return {"do": "add_task", "user": UPN, "title": f"Task {n}", "checklist": ["one step"]}
+
+
+def _new_rule(n: int) -> dict[str, object]:
+    return {"do": "add_rule", "user": UPN, "name": f"Rule {n}", "actions": {"markAsRead": True}}
+
+
+def _new_category(n: int) -> dict[str, object]:
+    return {"do": "add_category", "user": UPN, "name": f"Category {n}"}
+
+
+def _new_title(n: int) -> dict[str, object]:
+    return {"do": "edit_user", "user": UPN, "job_title": f"Title {n}"}
+
+
 CASES = (
     Case("mail", 2000, _mail, _new_mail),
     Case("contacts", 2000, lambda t, u, n: seed_contacts(t.contacts[u.id], count=n - 1), _new_contact),
     Case("files", 2000, lambda t, u, n: seed_everyday(t, u, files=n), _new_file),
+    Case("events", 2000, _made(_new_event), lambda n: _new_event(5000 + n)),
+    Case("tasks", 2000, _made(_new_task), lambda n: _new_task(5000 + n)),
+    Case("rules", 100, _made(_new_rule), lambda n: _new_rule(5000 + n), None),
+    Case("settings", 100, _made(_new_category), lambda n: _new_category(5000 + n), None),  # one item, all in it
+    Case("profile", 100, _made(_new_title), lambda n: _new_title(5000 + n), None),
 )
 
 
@@ -79,9 +111,9 @@ async def _case(case: Case, tell: Tell) -> Chapter:
         given_back = Chapter("")
         await half.measured(given_back, "restore of half of them", half.give_back, case.items // 2)
     async with _staged(case, case.items) as stage:
-        more = await stage.measured(chapter, "full", stage.back_up, case.items, aim=AIM_STORAGE)
+        more = await stage.measured(chapter, "full", stage.back_up, case.items, aim=case.aim)
         further = (more.total - fewer.total) / (case.items - case.items // 2)
-        chapter.add("full: storage requests per further item", further, "/item", most=AIM_STORAGE)
+        chapter.add("full: storage requests per further item", further, "/item", most=case.aim)
         changed = int(case.items * CHANGED)
         mutate(stage.there.tenant, [case.change(n) for n in range(changed)])
         await stage.measured(chapter, "1 % changed", stage.back_up, changed)

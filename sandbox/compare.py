@@ -69,15 +69,16 @@ def compare_mail(title: str, truth: Json, now: Json, folder: str = "") -> Compar
     """`folder`: the name of the folder it was restored into; "" for its own place."""
     expected = _mail_tree(truth, original=not folder)
     actual = _mail_tree(now, original=True)
-    return _compare(title, "mail", expected, _below(actual, folder), _message_key, "messages")
+    return compare_trees(title, "mail", expected, _below(actual, folder), _message_key, "messages")
 
 
 def compare_contacts(title: str, truth: Json, now: Json, folder: str = "") -> Comparison:
     own = _contact_folder(truth, original=not folder)
     above = _contact_folder(now, original=True)
     if folder:
-        return _compare(title, "contacts", _around(own), _below(above, folder, beside=True), _contact_key, "contacts")
-    return _compare(title, "contacts", _around(own), _around(above), _contact_key, "contacts")
+        beside = _below(above, folder, beside=True)
+        return compare_trees(title, "contacts", _around(own), beside, _contact_key, "contacts")
+    return compare_trees(title, "contacts", _around(own), _around(above), _contact_key, "contacts")
 
 
 def _mail_tree(dump: Json, *, original: bool) -> Folder:
@@ -112,7 +113,7 @@ def _below(tree: Folder, name: str, *, beside: bool = False) -> Folder:
     return next((Folder(("",), f.items, f.folders, {}) for f in at if name in f.names), Folder(("",), [], [], {}))
 
 
-def _compare(
+def compare_trees(
     title: str, kind: str, expected: Folder, actual: Folder, key: Callable[[Json], Any], noun: str
 ) -> Comparison:
     items, doubles = _count(expected), list[Difference]()
@@ -221,7 +222,8 @@ def _told(d: Difference, item: Mapping[str, Any] | None = None, into: str = "") 
 
 
 def _where(path: str, item: Json) -> str:
-    name = item.get("subject") or item.get("displayName") or item.get("internetMessageId") or "(no name)"
+    names = ("subject", "title", "displayName", "internetMessageId")
+    name = next((item[n] for n in names if item.get(n)), "(no name)")
     return f"{path}/{name}"
 
 

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-Json = Mapping[str, Any]
-# before, after, the item as it was (with "where": its path, "into": the user it was given to)
-Holds = Callable[[Any, Any, Json], bool]
+from sandbox import reasons_more
+from sandbox.reason import EXTRA, MISSING, Json, Reason, cleaned, mark_and_unknown_gone, merged, only_the_mark
 
-MARK = "HoldfastMark"
-MISSING, EXTRA = "(missing)", "(extra)"
 LOCKED = ".locked"
 RECOVERED = "Recoverable Items"
 CUSTOM_HEADERS = 5
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\Z|/o=", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """`declared`: how the sentence begins among the kind's `losses`; "" where it is no loss but how a restore works."""
-
-    kind: str
-    field: str
-    text: str
-    holds: Holds
-    declared: str = ""
 
 
 def reason_for(kind: str, field: str, before: Any, after: Any, item: Json) -> str:
@@ -44,23 +27,6 @@ def always(_before: Any, _after: Any, _item: Json) -> bool:
 
 def draft(_before: Any, _after: Any, item: Json) -> bool:
     return bool(item.get("isDraft"))
-
-
-def only_the_mark(before: Any, after: Any, _item: Json) -> bool:
-    """Nothing else was added, nothing was taken away."""
-    return before == {tag: value for tag, value in after.items() if MARK not in tag}
-
-
-def mark_and_unknown_gone(before: Any, after: Any, _item: Json) -> bool:
-    kept = {tag: value for tag, value in after.items() if MARK not in tag}
-    return kept.items() <= before.items()
-
-
-def cleaned(before: Any, after: Any, _item: Json) -> bool:
-    if isinstance(before, dict) and isinstance(after, dict):
-        before, after = dict(before), dict(after)
-        return before.keys() == after.keys() and all(_CONTROLS.sub("", str(before[k])) == str(after[k]) for k in before)
-    return _CONTROLS.sub("", str(before)) == str(after)
 
 
 def transport_only(before: Any, after: Any, _item: Json) -> bool:
@@ -92,10 +58,6 @@ def shortcut(before: Any, _after: Any, _item: Json) -> bool:
 
 def folder(before: Any, _after: Any, _item: Json) -> bool:
     return "folder" in before
-
-
-def merged(before: Any, _after: Any, _item: Json) -> bool:
-    return bool(before.get("merged"))
 
 
 def more_than_one(before: Any, after: Any, _item: Json) -> bool:
@@ -175,4 +137,5 @@ REASONS: tuple[Reason, ...] = (
     Reason("files", "created", "the service sets its own dates on folders", of_folder, "dates of folders"),
     Reason("files", "modified", "the service sets its own dates on folders", of_folder, "dates of folders"),
     Reason("files", EXTRA, "left by the ransomware: a restore deletes nothing", encrypted),
+    *reasons_more.REASONS,
 )  # fmt: skip

@@ -14,18 +14,24 @@ from typing import Any
 
 from sandbox import rebuild
 from sandbox.compare import Comparison, compare_contacts, compare_files, compare_mail
+from sandbox.compare_more import compare_events, compare_profile, compare_rules, compare_settings, compare_tasks
+from sandbox.day import ADELE, AWKWARD, BERND, CHLOE, DOMAIN, ERIKA, a_day, the_disaster
 from sandbox.measure import Measure, Phase
 from sandbox.stack import Stack
 from shared.kinds import KINDS
 from shared.settings import read
 
-DOMAIN = "contoso.example"
-ADELE, BERND, CHLOE, ERIKA, AWKWARD = (f"{n}@{DOMAIN}" for n in ("adele", "bernd", "chlo", "erika", "awkward"))
 DAY_S = 86_400
 MOST_PER_FEED = 2
 TELL_EVERY_S = 10.0
 OVER = ("done", "partial", "failed", "cancelled")
 COMPARERS = {"mail": ("mail", compare_mail), "contacts": ("contacts", compare_contacts)}
+IN_PLACE = {
+    "events": ("calendars", compare_events),
+    "tasks": ("todo", compare_tasks),
+    "rules": ("configuration", compare_rules),
+    "settings": ("configuration", compare_settings),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +60,12 @@ class Order:
         return f"{who}'s {', '.join(self.kinds)} {where}"
 
 
+THE_REST = ("events", "tasks", "rules", "settings", "profile")
 ORDERS = (
     Order(ADELE, ("mail", "contacts"), "skip", previewed=True),
     Order(AWKWARD, ("mail", "contacts"), "skip"),
+    Order(ADELE, THE_REST, "replace"),  # after the mail: rules name its folders
+    Order(AWKWARD, THE_REST[:-1], "replace"),
     Order(CHLOE, ("contacts",), "skip"),
     Order(BERND, ("files",), "replace"),
     Order(AWKWARD, ("mail", "contacts", "files"), "skip", to=ERIKA),
@@ -135,14 +144,11 @@ class Story:
     def disaster(self, truth: dict[str, Any], owners: list[str]) -> None:
         self.tell("# Disaster")
         contacts = [c["displayName"] for c in _all_contacts(truth[CHLOE]["contacts"])]
-        self.up.mutate(
-            {"do": "empty_mailbox", "user": ADELE},
-            {"do": "empty_mailbox", "user": AWKWARD},
-            *({"do": "delete_contact", "user": CHLOE, "name": name} for name in contacts),
-        )
+        self.up.mutate(*the_disaster(contacts))
         locked = self.up.mutate({"do": "encrypt_drive", "user": BERND})["done"][0]["encrypted"]
         mails = sum(_count_mail(f) for user in (ADELE, AWKWARD) for f in truth[user]["mail"]["folders"])
-        self.tell(f"two mailboxes emptied ({mails:,} messages), {len(contacts)} contacts deleted")
+        self.tell(f"two mailboxes emptied ({mails:,} messages, calendars, tasks, rules, settings)")
+        self.tell(f"{len(contacts)} contacts deleted, a profile changed")
         self.tell(f"one OneDrive encrypted as by ransomware: {locked:,} files rewritten and renamed")
         self.backup("The night after: the damage is backed up too, as in real life", "after the disaster", owners)
 
@@ -192,12 +198,7 @@ class Story:
             was, is_ = truth[order.owner], now[order.to or order.owner]
             for kind in order.kinds:
                 title = f"{order.owner.partition('@')[0]}'s {kind} {'elsewhere' if order.to else 'in place'}"
-                if kind == "files":
-                    into = order.to or order.owner
-                    done = compare_files(title, was["drive"], is_["drive"], place, into=into)
-                else:
-                    member, comparer = COMPARERS[kind]
-                    done = comparer(title, was[member], is_[member], place)
+                done = _compared(kind, title, was, is_, place, order.to or order.owner)
                 self.comparisons.append(done)
                 self.tell(f"{title}: {done.items:,} items, {len(done.unexplained)} unexplained differences")
         count = sum(len(c.unexplained) for c in self.comparisons)
@@ -286,37 +287,17 @@ class Story:
         self.tell(f"… {sum(asked.values()):,} requests so far, {read_:,} files downloaded")
 
 
-def a_day(tree: Path) -> list[dict[str, Any]]:
-    """What people do in a day, to every kind of thing we keep."""
-    modules = [path.stem for path in sorted(tree.glob("*.py"))]
-    about = [f"About {name}" for name in modules]
-    mail = [
-        *({"do": "add_mail", "user": ADELE, "subject": f"Monday {n}", "body": "New today."} for n in range(6)),
-        {"do": "mark_read", "user": ADELE, "folder": "inbox/Releases", "subject": about[1]},
-        {"do": "flag", "user": ADELE, "folder": "inbox/Questions", "subject": about[2]},
-        {"do": "categorize", "user": ADELE, "folder": "inbox/Releases", "subject": about[4], "categories": ["Blue"]},
-        {"do": "move_mail", "user": ADELE, "folder": "inbox/Reviews", "subject": about[0], "to": "inbox/Releases"},
-        {"do": "delete_mail", "user": ADELE, "folder": "inbox/Reviews", "subject": about[3]},
-        {"do": "add_mail_folder", "user": ADELE, "name": "New project", "under": "inbox"},
-        {"do": "rename_folder", "user": ADELE, "folder": "inbox/Questions", "name": "Answered"},
-        {"do": "edit_draft", "user": AWKWARD, "subject": "A draft", "body": "<p>A little further</p>"},
-    ]
-    contacts = [
-        {"do": "add_contact", "user": CHLOE, "name": "Neue Bekannte", "mobilePhone": "+49 170 42"},
-        {"do": "edit_contact", "user": CHLOE, "name": "Person 000", "jobTitle": "Chief"},
-        {"do": "delete_contact", "user": CHLOE, "name": "Person 001"},
-    ]
-    files = [
-        *({"do": "edit_file", "user": BERND, "path": f"{name}.py", "text": "# rewritten\n"} for name in modules[:8]),
-        {"do": "add_file", "user": BERND, "path": "Projects/Plan.txt", "text": "the plan\n"},
-        {"do": "rename_item", "user": BERND, "path": "Finance", "name": "Finance and Tax"},
-        {"do": "move_item", "user": BERND, "path": f"{modules[9]}.py", "to": "Projects/moved"},
-        {"do": "delete_item", "user": BERND, "path": f"{modules[10]}.py"},
-        {"do": "share_item", "user": BERND, "path": "Projects", "link": "view"},
-        {"do": "add_file", "user": ADELE, "path": "Projects/Minutes.txt", "text": "we met\n"},
-    ]
-    people = [{"do": "add_user", "name": "nina", "display_name": "Nina New"}]
-    return [*mail, *contacts, *files, *people]
+def _compared(kind: str, title: str, was: dict[str, Any], is_: dict[str, Any], place: str, into: str) -> Comparison:
+    """`was`, `is_`: all that a person has, before and now."""
+    if kind == "files":
+        return compare_files(title, was["drive"], is_["drive"], place, into=into)
+    if kind == "profile":
+        return compare_profile(title, was, is_)
+    if kind in IN_PLACE:
+        member, compare = IN_PLACE[kind]
+        return compare(title, was[member], is_[member])
+    member, comparer = COMPARERS[kind]
+    return comparer(title, was[member], is_[member], place)
 
 
 def _all_contacts(folder: dict[str, Any]) -> list[dict[str, Any]]:

@@ -83,7 +83,9 @@ def add_override(tenant: Tenant, user: str, address: str, classify_as: str = "ot
 def reset_configuration(tenant: Tenant, user: str) -> Json:
     """The disaster: rules, overrides and categories gone, settings as on the first day."""
     found = mailbox_of(tenant, user).user
-    tenant.configurations[found.id] = Configuration(tenant, found)
+    fresh, ids = Configuration(tenant, found), configuration_of(tenant, user).ids
+    fresh.ids = ids  # no id is ever given out again
+    tenant.configurations[found.id] = fresh
     return {}
 
 

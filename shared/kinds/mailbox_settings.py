@@ -51,6 +51,7 @@ class MailboxSettings(Kind):
     losses: ClassVar[tuple[str, ...]] = (
         "ids change",
         *settings_restore.TOLD,
+        "control characters in texts, which are refused in a new item",
         "the archive folder and what the mailbox is for (user, room, shared ...) can't be set through Graph",
         "signatures, delegates, junk mail lists and forwarding addresses are not shown by Graph and not kept",
     )

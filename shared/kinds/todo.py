@@ -53,6 +53,7 @@ class Todo(Kind):
         "groups of lists, the order of lists and tasks, and My Day are not shown by Graph and not kept",
         "steps, links and attachments that change without their task are noticed by the weekly full listing",
         "open extensions that other applications put on tasks are not kept",
+        "control characters in texts, which are refused in a new item",
         "deltas and permissions for To Do exist in the global and US government clouds only",
     )
     removal: ClassVar[str] = "deleted, as people delete a list of tasks"
