@@ -22,6 +22,9 @@ from sandbox import node, process
 from sandbox.process import CannotStart
 
 VERSION = "3.35.0"  # 3.36 and later want a newer node than long-term distributions carry
+# all that it needs, by version and digest, from whatever registry npm is set to (the file names none):
+# `npm install --package-lock-only --omit-lockfile-registry-resolved` makes it anew
+LOCK = Path(__file__).resolve().parent / "azurite_lock"
 READY_WITHIN_S = 60.0  # it takes 1-2 s; a loaded machine gets room
 ATTEMPTS = 3  # a free port can be taken by another program before Azurite binds it
 
@@ -63,7 +66,7 @@ def running(location: Path | None = None, *, ports: Ports | None = None, tell: T
 def install(tell: Tell = print) -> list[str]:
     """The command that starts the pinned Azurite, installed under .local/ if it is not there yet."""
     tools = node.find(tell)
-    home = node.install_package("azurite", VERSION, tools, tell)
+    home = node.install_package("azurite", VERSION, LOCK, tools, tell)
     return [str(tools.node), str(home / "dist" / "src" / "azurite.js")]
 
 

@@ -40,14 +40,18 @@ def find(tell: Tell = print, *, path: str | None = None, local: Path = LOCAL) ->
     return found if found else _from_wheel(tell, local)
 
 
-def install_package(name: str, version: str, tools: Tools, tell: Tell = print, *, local: Path = LOCAL) -> Path:
-    """The folder of an npm package, installed at exactly this version if it is not there yet."""
+def install_package(
+    name: str, version: str, lock: Path, tools: Tools, tell: Tell = print, *, local: Path = LOCAL
+) -> Path:
+    """The folder of an npm package, installed if it is not there yet: it and all it needs as a folder with package.json
+    and package-lock.json says, each checked against its digest there."""
     home = local / f"{name}-{version}"
     with _whole(home, local) as scratch:
         if scratch:
             tell(f"installing {name} {version} into {_short(home)} (once, about a minute) ...")
-            (scratch / "package.json").write_text('{"private": true}\n')
-            words = [*tools.npm, "install", f"{name}@{version}", "--no-audit", "--no-fund", "--save-exact"]
+            for part in ("package.json", "package-lock.json"):
+                shutil.copy(lock / part, scratch / part)
+            words = [*tools.npm, "ci", "--no-audit", "--no-fund"]
             # npm starts `node` by name for install scripts: it must find ours first
             search = os.pathsep.join([str(tools.node.parent), os.environ.get("PATH", os.defpath)])
             _run(words, scratch, f"npm could not install {name} {version}", {"PATH": search})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import stat
 from pathlib import Path
@@ -31,6 +32,22 @@ def fake_npm(folder: Path, body: str) -> Tools:
     return Tools(node=folder / "node", npm=(str(script(folder, "npm", body)),))
 
 
+def lock(folder: Path) -> Path:
+    there = folder / "bin"
+    there.mkdir(exist_ok=True)
+    for part in ("package.json", "package-lock.json"):
+        (there / part).write_text("{}")
+    return there
+
+
+def test_all_that_azurite_needs_is_pinned_by_digest_and_names_no_host() -> None:
+    text = (emulator.LOCK / "package-lock.json").read_text()
+    packages = json.loads(text)["packages"]
+    assert packages["node_modules/azurite"]["version"] == emulator.VERSION
+    assert all(package["integrity"].startswith("sha512-") for name, package in packages.items() if name)
+    assert "://" not in text
+
+
 def test_blobs_and_tables_work_with_the_current_clients(azurite: str) -> None:
     with BlobServiceClient.from_connection_string(azurite) as blobs:
         blobs.create_container("azurite-test").upload_blob("name", b"bytes")
@@ -51,24 +68,25 @@ def test_a_busy_port_is_named() -> None:
 
 
 def test_a_package_is_installed_once_and_whole(tmp_path: Path) -> None:
-    tools = fake_npm(tmp_path / "bin", "mkdir -p node_modules/thing && echo x >> ../calls")
-    first = node.install_package("thing", "1.0", tools, quiet, local=tmp_path)
-    assert node.install_package("thing", "1.0", tools, quiet, local=tmp_path) == first
+    says = "cp package-lock.json node_modules/thing && echo $1 >> ../calls"
+    tools = fake_npm(tmp_path / "bin", f"mkdir -p node_modules/thing && {says}")
+    first = node.install_package("thing", "1.0", lock(tmp_path), tools, quiet, local=tmp_path)
+    assert node.install_package("thing", "1.0", lock(tmp_path), tools, quiet, local=tmp_path) == first
     assert first.is_dir()
-    assert (tmp_path / "calls").read_text() == "x\n"
+    assert (tmp_path / "calls").read_text() == "ci\n"  # as the lock file says, and once
 
 
 def test_a_failed_install_leaves_nothing_and_shows_npms_words(tmp_path: Path) -> None:
     tools = fake_npm(tmp_path / "bin", "mkdir -p node_modules/thing; echo ETARGET no such version >&2; exit 3")
     with pytest.raises(CannotStart, match=r"npm could not install thing 1.0 \(exit status 3\):\n  ETARGET"):
-        node.install_package("thing", "1.0", tools, quiet, local=tmp_path)
+        node.install_package("thing", "1.0", lock(tmp_path), tools, quiet, local=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "install.lock"]
 
 
 def test_what_a_killed_install_left_is_swept_away(tmp_path: Path) -> None:
     (tmp_path / "thing-1.0.part-dead" / "node_modules").mkdir(parents=True)
     tools = fake_npm(tmp_path / "bin", "mkdir -p node_modules/thing")
-    assert node.install_package("thing", "1.0", tools, quiet, local=tmp_path).is_dir()
+    assert node.install_package("thing", "1.0", lock(tmp_path), tools, quiet, local=tmp_path).is_dir()
     assert not (tmp_path / "thing-1.0.part-dead").exists()
 
 
