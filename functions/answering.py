@@ -24,6 +24,7 @@ from shared.flows import departments
 from shared.flows.house import House
 from shared.flows.reach import Reach
 from shared.model import Json, Owner
+from shared.telemetry import doing
 
 log = logging.getLogger("holdfast.api")
 LONGEST_SUBJECT = 1000
@@ -92,7 +93,8 @@ async def answer(route: Route, act: Act, req: func.HttpRequest) -> func.HttpResp
     """Let in, note, act, note. Whatever is raised becomes an answer: a caller never sees a trace."""
     reference = uuid.uuid4().hex
     try:
-        told = await _serve(route, act, req, reference)
+        with doing("call", route=route.name, reference=reference):
+            told = await _serve(route, act, req, reference)
         if isinstance(told.body, bytes):
             return func.HttpResponse(
                 told.body, status_code=told.status, headers=dict(told.headers), mimetype=told.media

@@ -14,6 +14,7 @@ from shared.errors import FormatUnknown
 from shared.flows import settle
 from shared.flows.house import House
 from shared.flows.settle import settling
+from shared.telemetry import doing
 from shared.work.tickets import T, read
 
 log = logging.getLogger("holdfast.delivery")
@@ -30,7 +31,8 @@ async def deliver(
         ticket = read(arrived.text, wanted)
         if ticket.tenant != house.tenant:
             raise FormatUnknown(f"a ticket of tenant {ticket.tenant[:40]!r}, which this installation does not serve")
-        await serve(ticket, house)
+        with doing("ticket", queue=queue, tenant=house.tenant):
+            await serve(ticket, house)
 
 
 async def given_up(message: func.QueueMessage, queue: str, why: str) -> None:

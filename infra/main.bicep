@@ -88,6 +88,9 @@ param selfService string = 'off'
 @description('Whether a restore waits for a second person.')
 @allowed(['on', 'off'])
 param fourEyes string = 'off'
+@description('Whether runs, tickets and calls are also told as OpenTelemetry metrics and traces.')
+@allowed(['on', 'off'])
+param openTelemetry string = 'off'
 @description('Any other setting of docs/operations.md by its name, as text.')
 param moreSettings object = {}
 @description('The same, for the backup app alone.')
@@ -482,6 +485,7 @@ var common = {
   VAULT_COPY_STORAGE: empty(copyLocation) ? '' : copy!.outputs.blobEndpoint
   VAULT_COPY_CONTAINER: containerName
   CARE_SCHEDULE: careSchedule
+  HOLDFAST_OTEL: openTelemetry
   RESTORE_FOUR_EYES: fourEyes
   RETENTION: retention
   RETENTION_KINDS: retentionKinds

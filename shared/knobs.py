@@ -284,6 +284,12 @@ KNOBS: tuple[Knob, ...] = (
         to.one_of(*ROLES), "all",
     ),
     Knob(
+        "HOLDFAST_OTEL", "Deployment",
+        "`on`: runs, tickets and calls are also told as OpenTelemetry metrics and traces, to the Application Insights "
+        "component of `APPLICATIONINSIGHTS_CONNECTION_STRING`. The lines that alerts go by are written in any case.",
+        to.one_of("on", "off"), "off",
+    ),
+    Knob(
         "HOLDFAST_TENANTS", "Deployment",
         "Further tenants: a JSON list, an object of settings for each (its M365_TENANT_ID, its credentials, what it "
         "backs up and how long it keeps). What an entry does not say is as for the first tenant, but never "

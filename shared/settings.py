@@ -16,6 +16,7 @@ from shared.readings import ByConnectionString, ByIdentity, Secret, Storage
 
 __all__ = ["ByConnectionString", "ByIdentity", "Secret", "Settings", "Storage", "environment", "read", "role"]
 
+INSIGHTS = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # What an app that has one role must not hold: with the other's credentials in it, the two would be one again.
 ELSEWHERE = {
@@ -177,6 +178,7 @@ class Settings:
     drills: Drills
     sizes: Sizes
     api: Api
+    insights: Secret | None = None  # where OpenTelemetry goes, if it is on
 
 
 def environment() -> Mapping[str, str]:
@@ -216,6 +218,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         problems.append("M365_TARGET_TENANT_ID: is M365_TENANT_ID; unset it, restores there need only M365_RESTORE_*")
     stores = _stores(values, problems)
     api = _api(environ, values, problems)
+    insights = _insights(environ, values, problems)
     if problems or stores is None:
         raise Misconfigured(
             "settings (environment or local.settings.json):\n" + "\n".join(f"  - {p}" for p in problems)
@@ -239,6 +242,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         ),
         sizes=Sizes(**{name: values[name.upper()] for name in Sizes.__slots__}),
         api=api,
+        insights=insights,
     )
 
 
@@ -410,6 +414,16 @@ def _api(environ: Mapping[str, str], values: Mapping[str, Any], problems: list[s
         four_eyes=values["RESTORE_FOUR_EYES"] == "on",
         restore_mode=values["RESTORE_MODE"],
     )
+
+
+def _insights(environ: Mapping[str, str], values: Mapping[str, Any], problems: list[str]) -> Secret | None:
+    """The platform's own setting, which is ours to read only where OpenTelemetry is on."""
+    if values["HOLDFAST_OTEL"] != "on":
+        return None
+    if text := environ.get(INSIGHTS, "").strip():
+        return Secret(text)
+    problems.append(f"HOLDFAST_OTEL: is on, but {INSIGHTS} is not set")
+    return None
 
 
 def _v1_issuer(login: str) -> str:

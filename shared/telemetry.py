@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Protocol
 
 log = logging.getLogger("holdfast.telemetry")
 
@@ -45,3 +48,33 @@ def tell(event: str, **facts: Fact) -> None:
     if set(facts) != set(EVENTS[event]):
         raise ValueError(f"event {event!r} has other facts: {sorted(set(facts) ^ set(EVENTS[event]))}")
     log.info("holdfast.%s %s", event, json.dumps(facts, separators=(",", ":")))
+    for ear in _ears:
+        ear.hear(event, facts)
+
+
+# --- whoever else listens: OpenTelemetry, where a setting asks for it -------------------------------------------------
+
+
+class Ear(Protocol):
+    def hear(self, event: str, facts: Mapping[str, Fact]) -> None: ...
+
+    def doing(self, what: str, facts: Mapping[str, Fact]) -> AbstractContextManager[None]:
+        """Around a piece of work: one span."""
+
+
+_ears: list[Ear] = []
+
+
+def listen(ear: Ear) -> Callable[[], None]:
+    """From now on `ear` is told, too; what ends that."""
+    _ears.append(ear)
+    return lambda: _ears.remove(ear)
+
+
+@contextmanager
+def doing(what: str, **facts: Fact) -> Iterator[None]:
+    """A piece of work as a whole: a ticket, a call. Never a single item."""
+    with ExitStack() as all_:
+        for ear in _ears:
+            all_.enter_context(ear.doing(what, facts))
+        yield

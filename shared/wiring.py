@@ -77,6 +77,7 @@ class _Estate:
         self.gates: dict[str, Gate] = {}
         self.instruments: dict[str, Instruments] = {}
         self.lent: tuple[str, ...] = ()
+        self.told = False  # to OpenTelemetry
         self.exits = AsyncExitStack()
         self.opening = asyncio.Lock()
 
@@ -107,8 +108,24 @@ async def house(tenant: str = "") -> House:
     if tenant not in estate.houses:
         async with estate.opening:
             if tenant not in estate.houses:
+                _listen(estate, _settings()[tenant])
                 estate.houses[tenant] = await furnish(_settings()[tenant], UtcClock(), estate.exits)
     return estate.houses[tenant]
+
+
+def _listen(estate: _Estate, settings: Settings) -> None:
+    """OpenTelemetry, once for the process, where it is on."""
+    if settings.insights is None or estate.told:
+        return
+    from shared.otel import to_azure_monitor
+    from shared.telemetry import listen
+
+    identity = settings.stores.identity_client_id
+    credential = _own_identity(identity) if identity else None
+    otel = to_azure_monitor(settings.insights.reveal(), credential, role=settings.role)
+    estate.told = True
+    estate.exits.callback(otel.close)
+    estate.exits.callback(listen(otel))
 
 
 async def gate(tenant: str = "") -> Gate:

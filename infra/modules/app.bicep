@@ -49,6 +49,7 @@ var hostSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString // names the component; it takes Entra tokens only
+  APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true' // the exporter would tell Microsoft of itself
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
 }
 

@@ -16,16 +16,19 @@ WORLD = frozenset({
     "shared.graph.http", "shared.graph.entra", "shared.graph.keyvault",
     "shared.vault.blob", "shared.vault.reaper", "shared.catalog.table",
     "shared.vault.parcels", "shared.work.storage_queue",
-    "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring", "shared.wiring_checkup",
+    "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring", "shared.wiring_checkup", "shared.otel",
     "shared.checkup.instruments",
 })  # fmt: skip
-WORLDLY = ("azure", "aiohttp", "msal", "requests", "os", "socket", "ssl", "subprocess", "urllib.request", "http.client")
+WORLDLY = (
+    "azure", "opentelemetry", "aiohttp", "msal", "requests", "os", "socket", "ssl", "subprocess", "urllib.request",
+    "http.client",
+)  # fmt: skip
 
 # Whose modules -> what of our own they may import (a name covers what is below it).
 MAY = {
     "functions": (
         "functions", "shared.wiring", "shared.flows", "shared.api", "shared.model", "shared.errors", "shared.ports",
-        "shared.work.tickets", "shared.catalog.nouns", "shared.catalog.standing",
+        "shared.work.tickets", "shared.catalog.nouns", "shared.catalog.standing", "shared.telemetry",
     ),
     "shared.wiring": ("shared",),
     "shared.wiring_checkup": ("shared",),
@@ -37,6 +40,7 @@ MAY = {
     "shared.errors": (),
     "shared.quickxor": (),
     "shared.telemetry": (),
+    "shared.otel": ("shared.telemetry",),
     "shared.permissions": ("shared.kinds",),
     "shared.storage": ("shared.errors",),
     "shared.ports": ("shared.model", "shared.graph.steps"),
