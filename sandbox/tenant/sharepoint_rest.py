@@ -5,6 +5,7 @@ It takes tokens made for its own host, of apps that came with a certificate (app
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import quote
 
@@ -24,6 +25,9 @@ FILES = re.compile(
     r"(?P<web>.*)/_api/web/lists\(guid'(?P<list>[^']+)'\)/items\((?P<item>\d+)\)/AttachmentFiles"
     r"(?:\('(?P<name>(?:[^']|'')+)'\)(?P<value>/\$value)?|/add\(FileName='(?P<new>(?:[^']|'')+)'\))?"
 )
+FOLDER = re.compile(r"(?P<web>.*)/_api/web/GetFolderByServerRelativePath\(decodedurl='(?P<url>(?:[^']|'')+)'\)")
+FOLDERS = re.compile(r"(?P<web>.*)/_api/web/folders")
+NEW_ITEM = re.compile(r"(?P<web>.*)/_api/web/lists\(guid'(?P<list>[^']+)'\)/AddValidateUpdateItemUsingPath")
 LARGEST = 250 << 20  # SharePoint limits: list attachments
 FORBIDDEN = re.compile(r'["*:<>?/\\|]')
 
@@ -66,6 +70,12 @@ def _let_in(request: web.Request, tenant: Tenant) -> str:
 
 
 def _answer(request: web.Request, tenant: Tenant, data: bytes) -> Answer:
+    if look := FOLDER.fullmatch(request.path):
+        return _folder(request, _web(tenant, look["web"]), look["url"].replace("''", "'"))
+    if made := FOLDERS.fullmatch(request.path):
+        return _made(_web(tenant, made["web"]), _body(request, data))
+    if new := NEW_ITEM.fullmatch(request.path):
+        return _placed(_web(tenant, new["web"]), new["list"], _body(request, data), _app(request, tenant))
     found = FILES.fullmatch(request.path)
     if found is None:
         raise No(404, "-1, Microsoft.SharePoint.Client.ResourceNotFoundException", "Cannot find resource.")
@@ -82,20 +92,105 @@ def _answer(request: web.Request, tenant: Tenant, data: bytes) -> Answer:
 
 
 def _item(tenant: Tenant, path: str, list_id: str, number: int) -> tuple[SiteLists, SiteList, ListItem]:
+    store = _web(tenant, path)
+    own = _list(store, list_id)
+    item = own.items.get(number)
+    if item is None:
+        raise No(404, "-2130575338, System.ArgumentException", "Item does not exist.")
+    return store, own, item
+
+
+def _web(tenant: Tenant, path: str) -> SiteLists:
     url = f"{sharepoint_of(tenant)}{path}".rstrip("/").lower()
     site = next((s for s in tenant.sites.values() if s.web_url.lower() == url), None)
     if site is None:
         raise No(404, "-1, System.IO.FileNotFoundException", "The site does not exist.")
     if site.locked or site.archived:
         raise No(423 if site.locked else 403, "-2147024891, System.UnauthorizedAccessException", "Access denied.")
-    store = lists_of(tenant, site)
+    return lists_of(tenant, site)
+
+
+def _list(store: SiteLists, list_id: str) -> SiteList:
     own = store.lists.get(list_id.lower())
     if own is None:
         raise No(404, "-2130575322, Microsoft.SharePoint.SPException", "List does not exist.")
-    item = own.items.get(number)
-    if item is None:
-        raise No(404, "-2130575338, System.ArgumentException", "Item does not exist.")
-    return store, own, item
+    return own
+
+
+# --- folders, and items in them
+
+
+def _body(request: web.Request, data: bytes) -> Json:
+    if request.method != "POST":
+        raise No(405, "-1, Microsoft.SharePoint.Client.ClientServiceException", "The HTTP method is not allowed.")
+    try:
+        body = json.loads(data)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or "json" not in request.headers.get("Content-Type", ""):
+        raise No(400, "-1, Microsoft.SharePoint.Client.InvalidClientQueryException", "The body is no JSON.")
+    return body
+
+
+def _app(request: web.Request, tenant: Tenant) -> str:
+    token = request.headers["Authorization"].partition(" ")[2]
+    return str(read_token(tenant, token.strip(), (sharepoint_of(tenant),))["appid"])
+
+
+def _placed_at(store: SiteLists, url: str) -> tuple[SiteList, str]:
+    """The list that a server-relative (or whole) address leads into, and the folder below it."""
+    path = "/" + url.removeprefix(sharepoint_of(store.tenant)).strip("/")
+    top = "/" + store.site.web_url.partition("://")[2].partition("/")[2]
+    for own in store.lists.values():
+        begins = f"{top}/{own.url_path}"
+        if path.lower() == begins.lower() or path.lower().startswith(f"{begins.lower()}/"):
+            return own, path[len(begins) + 1 :]
+    raise No(404, "-2147024894, System.IO.FileNotFoundException", "File Not Found.")
+
+
+def _folder(request: web.Request, store: SiteLists, url: str) -> Answer:
+    own, path = _placed_at(store, url)
+    if path and own.folder_at(path) is None:
+        raise No(404, "-2147024894, System.IO.FileNotFoundException", "File Not Found.")
+    return _shown(request, {"Exists": True, "ServerRelativeUrl": url})
+
+
+def _made(store: SiteLists, body: Json) -> Answer:
+    """One level; a folder that is there already is answered as if it were new. It gets no title."""
+    url = str(body.get("ServerRelativeUrl") or "")
+    own, path = _placed_at(store, url)
+    above, _, name = path.rpartition("/")
+    if not name or (above and own.folder_at(above) is None):
+        raise No(404, "-2147024894, System.IO.FileNotFoundException", "File Not Found.")
+    if own.folder_at(path) is None:
+        store.add_item(own, {}, folder=above, leaf=name, content_type="Folder")
+    return Answer(201, {"Exists": True, "Name": name, "ServerRelativeUrl": url})
+
+
+def _placed(store: SiteLists, list_id: str, body: Json, app: str) -> Answer:
+    """Values come as texts and are checked as a form's are: what is required has to be there."""
+    own = _list(store, list_id)
+    info = body.get("listItemCreateInfo") or {}
+    where, path = _placed_at(store, str((info.get("FolderPath") or {}).get("DecodedUrl") or ""))
+    if where is not own or info.get("UnderlyingObjectType") != 0 or (path and own.folder_at(path) is None):
+        raise No(400, "-2147024809, System.ArgumentException", "The folder does not exist in the list.")
+    values = {str(one["FieldName"]): str(one["FieldValue"]) for one in body.get("formValues") or ()}
+    told: list[Json] = []
+    for name, column in own.columns.items():
+        if column["required"] and not values.get(name) and column.get("defaultValue") is None:
+            told.append(_form(name, "", "You can't leave this blank."))
+    told += [_form(name, "", "Column does not exist.") for name in values if name not in own.columns]
+    if told:
+        return Answer(200, {"value": told})
+    made = store.add_item(own, values, by=app, folder=path)
+    return Answer(200, {"value": [*(_form(n, v) for n, v in values.items()), _form("Id", str(made.id))]})
+
+
+def _form(name: str, value: str, error: str | None = None) -> Json:
+    return {"FieldName": name, "FieldValue": value, "HasException": error is not None, "ErrorMessage": error}
+
+
+# --- attachments
 
 
 def _one(request: web.Request, store: SiteLists, own: SiteList, item: ListItem, name: str, *, value: bool) -> Answer:

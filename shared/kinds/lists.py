@@ -10,7 +10,8 @@ from shared.graph.steps import Refused, Steps, get, segment
 from shared.kinds import lists_attachments, lists_listing, lists_places, lists_restore
 from shared.kinds.kind import Into, Kind
 from shared.kinds.lists_attachments import FILES, NOT_KEPT, has_files
-from shared.kinds.lists_listing import TREE, asked, people_of, with_people, without_questions
+from shared.kinds.lists_folders import NO_FOLDER
+from shared.kinds.lists_listing import KEPT_FOLDER, TREE, asked, people_of, with_people, without_questions
 from shared.kinds.lists_places import COLUMNS, CONTENT_TYPES, LOOKED_UP
 from shared.kinds.site_answers import well
 from shared.model import (
@@ -63,7 +64,7 @@ class Lists(Kind):
         "a restored list shows a column Holdfast: by it a repeated restore finds what it made",
         "older versions of items: they are kept by policy, but Graph takes no version with its old date and author",
         "attachments are kept and given back where SharePoint's own hosts are configured and the app has a certificate",
-        "folders in lists: Graph makes none, what lay in them comes back at the list's top",
+        "folders in lists come back where SharePoint's own hosts are configured and the app has a certificate",
         "links, pictures, places and thumbnails in columns: Graph takes none",
         "columns of managed metadata whose term set Graph does not tell come back as text",
         "people whom the target site does not know yet: Graph adds nobody to a site's list of people",
@@ -185,7 +186,9 @@ class Lists(Kind):
         return (yield from lists_restore.settle(kept, into, mark))
 
     def foresees(self, kept: Kept) -> tuple[str, ...]:
-        return tuple(lists_restore.foreseen(kept.record))
+        """A folder needs SharePoint's own interface; whether the app that restores may use it is seen in the place."""
+        told = lists_restore.foreseen(kept.record)
+        return (*told, NO_FOLDER) if kept.record.get(KEPT_FOLDER) and not self._attachments else tuple(told)
 
     # -- the way out
 

@@ -36,7 +36,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Where the attachments of one item lie."""
+    """A place below SharePoint's interface: a web, or where the attachments of one item lie."""
 
     host: str
     path: str
@@ -45,7 +45,7 @@ class Shelf:
         return f"{self.path}{tail}"
 
     def file(self, name: str) -> str:
-        return self.of(f"('{_quoted(name)}')")
+        return self.of(f"('{quoted(name)}')")
 
 
 def has_files(record: Json) -> bool:
@@ -60,14 +60,14 @@ def fetched(feed: Feed, number: str) -> Steps[Files | Lost | Vanished]:
         there = yield get(f"{feed.path}/items/{segment(number)}?$select=id", units=1)
         return Lost("its attachments could not be found") if there.found else Vanished()
     if not reply.ok:
-        return Lost(f"its attachments could not be listed: {_why(reply)}")
+        return Lost(f"its attachments could not be listed: {why(reply)}")
     told: list[Json] = []
     parts: dict[str, bytes | Part] = {}
     suffixes: dict[str, str] = {}
     for n, name in enumerate(sorted(str(one["FileName"]) for one in reply.values), 1):
-        got = yield Fetch("GET", shelf.of(f"('{_quoted(name)}')/$value"), units=UNITS, host=shelf.host)
+        got = yield Fetch("GET", shelf.of(f"('{quoted(name)}')/$value"), units=UNITS, host=shelf.host)
         if not got.ok:
-            return Lost(f"attachment {n} could not be read: {_why(got)}")
+            return Lost(f"attachment {n} could not be read: {why(got)}")
         part = f"attachment-{n}"
         parts[part] = got.body if got.part is None else got.part
         suffixes[part] = _suffix(name)
@@ -85,7 +85,7 @@ def attach(kept: Kept, into: Into, number: str, item: Json) -> Steps[list[str]]:
     if (item.get("fields") or {}).get("Attachments") is not False:  # what was just made has none
         reply = yield _look(shelf)
         if not reply.ok:
-            return [f"its attachments: {_why(reply)}"]
+            return [f"its attachments: {why(reply)}"]
         there = {str(one["FileName"]).casefold() for one in reply.values}
     losses: list[str] = []
     for file in files:
@@ -101,19 +101,24 @@ def attach(kept: Kept, into: Into, number: str, item: Json) -> Steps[list[str]]:
             reply = yield _send(shelf, name, body)
             if reply.says("noSharePoint"):
                 return [*losses, f"its attachments: {CLOSED}"]
-            losses += [] if reply.ok else [f"an attachment: {_why(reply)}"]
+            losses += [] if reply.ok else [f"an attachment: {why(reply)}"]
     return losses
 
 
 def _shelf(owner: Owner, list_id: str, number: str) -> Steps[Shelf]:
-    """The site's address tells host and path; an owner's name is that address (see `owners`)."""
+    web = yield from web_of(owner)
+    return Shelf(web.host, web.of(f"/lists(guid'{quoted(list_id)}')/items({number})/AttachmentFiles"))
+
+
+def web_of(owner: Owner) -> Steps[Shelf]:
+    """SharePoint's interface to the site. Its address tells host and path; an owner's name is that address (see
+    `owners`)."""
     address = owner.name if "/" in owner.name or owner.name.endswith(owner.id.split(",")[0]) else ""
     if not address:
         reply = yield get(f"{owner.path}?$select=webUrl", units=1)
         address = str(well(reply, owner, "site").json["webUrl"]).partition("://")[2]
-    host, slash, path = address.partition("/")
-    items = f"/_api/web/lists(guid'{_quoted(list_id)}')/items({number})/AttachmentFiles"
-    return Shelf(host.lower(), f"{slash}{'/'.join(segment(s) for s in path.rstrip('/').split('/'))}{items}")
+    host, slash, path = address.rstrip("/").partition("/")
+    return Shelf(host.lower(), f"{slash}{'/'.join(segment(s) for s in path.split('/'))}/_api/web")
 
 
 def _look(shelf: Shelf) -> Step:
@@ -122,14 +127,14 @@ def _look(shelf: Shelf) -> Step:
 
 def _send(shelf: Shelf, name: str, data: bytes) -> Step:
     headers = {**JSON, "Content-Type": "application/octet-stream"}
-    return Step("POST", shelf.of(f"/add(FileName='{_quoted(name)}')"), headers, data, units=UNITS, host=shelf.host)
+    return Step("POST", shelf.of(f"/add(FileName='{quoted(name)}')"), headers, data, units=UNITS, host=shelf.host)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return segment(text.replace("'", "''"))
 
 
-def _why(reply: Reply) -> str:
+def why(reply: Reply) -> str:
     if reply.says("noSharePoint"):
         return CLOSED
     return f"SharePoint answered {reply.status}" + (f"; {ROLE}" if reply.status in (401, 403) else "")

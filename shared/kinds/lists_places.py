@@ -59,6 +59,7 @@ def counterpart(kept: Kept, into: Into) -> Steps[Into]:
     if not any(c.get("name") == MARK for c in columns):
         yield from _marked(path, owner, "")
     facts = {k: v for k, v in into.facts.items() if k != "losses"}
+    facts["url"] = str(found.get("webUrl") or "")
     facts |= {"list": found["id"], "types": jsonlib.dumps(types_of(columns)), "lists": jsonlib.dumps(targets)}
     looks = _looked_up(record)
     kinds = yield from listed(get(f"{path}/contentTypes", units=2), owner, "content types", grant=WRITE)

@@ -14,14 +14,13 @@ from shared.graph.steps import Reply, Steps, delete, foretold, get, odata_string
 from shared.kinds.kind import Into
 from shared.kinds.lists_attachments import FILES, attach, has_files
 from shared.kinds.lists_fields import MARK, Types, Values, references, values_of
-from shared.kinds.lists_listing import KEPT_FOLDER, KEPT_PEOPLE, PEOPLE, number_of, path_of, top_of
+from shared.kinds.lists_folders import REFUSED, Below, as_form, find_folder, make_folder
+from shared.kinds.lists_listing import KEPT_PEOPLE, PEOPLE, number_of, path_of, top_of
 from shared.kinds.lists_places import WRITE
 from shared.kinds.people import counterparts, person_of
 from shared.kinds.site_answers import well
 from shared.model import Json, Kept, Mode, Person, Restored
 
-NO_FOLDER = "its folder: Graph puts no item into a folder of a list, it comes back at the list's top"
-A_FOLDER = "a folder of a list: Graph makes none; what lies in it comes back at the list's top"
 NO_LIST = "an item goes back into a list of its own: order the list, or the original place"
 
 
@@ -83,7 +82,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     if not into.folder_id:
         return Restored("skipped", note=NO_LIST)
     if record.get("o365:Type") == "listFolder":
-        return Restored("skipped", note=A_FOLDER)
+        return (yield from make_folder(record, into))
     job = Job(kept, into, mark, mode)
     there = yield from _there(job)
     begun = next((one for one in there if _mark_of(one) == job.own), None)
@@ -92,7 +91,9 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
         return Restored("skipped", str(twin["id"]), note="the item is in the list")
     values = job.values(rows=False)
     body, losses = yield from _body(job, values)
-    losses = [*foreseen(record), *job.kind_of(record)[1], *values.losses, *losses]
+    fresh = begun is None and not (mode == "replace" and twin is not None and job.at_home)
+    below, lost = (yield from find_folder(record, into)) if fresh else (None, [])
+    losses = [*foreseen(record), *lost, *job.kind_of(record)[1], *values.losses, *losses]
     yield foretold(losses)
     if begun is not None:
         if not _same(body, begun):
@@ -103,7 +104,8 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
         yield from _patched(job, twin, {**_cleared(twin, body, job.types), **body})  # its history has what was there
         losses += yield from attach(kept, into, str(twin["id"]), twin)
         return Restored("replaced", str(twin["id"]), tuple(losses))
-    made = yield from _created(job, body)
+    made, lost = yield from _created(job, body, below)
+    losses += lost
     losses += yield from attach(kept, into, str(made["id"]), made)
     if mode == "replace" and twin is not None:  # created first, removed after: too much is repairable
         gone = yield delete(f"{into.path}/items/{segment(str(twin['id']))}", units=2)
@@ -114,10 +116,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
 
 def foreseen(record: Json) -> list[str]:
     """What no restore gives back, as far as the record tells."""
-    losses = [NO_FOLDER] if record.get(KEPT_FOLDER) else []
-    if has_files(record) and FILES not in record:
-        losses.append(NO_ATTACHMENTS)
-    return losses
+    return [NO_ATTACHMENTS] if has_files(record) and FILES not in record else []
 
 
 NO_ATTACHMENTS = "its attachments: they were not kept"
@@ -220,7 +219,18 @@ def _cleared(item: Json, body: Json, types: Types) -> Json:
 # --- written
 
 
-def _created(job: Job, body: Json) -> Steps[Json]:
+def _created(job: Job, body: Json, below: Below | None) -> Steps[tuple[Json, list[str]]]:
+    if below is not None:
+        number = yield from below.add(as_form(body))
+        if number:  # with its mark, so that what dies here is found and completed
+            item: Json = {"id": number, "fields": {"Attachments": False}}
+            yield from _patched(job, item, body)
+            return item, []
+    lost = [REFUSED] if below is not None else []
+    return (yield from _at_top(job, body)), lost
+
+
+def _at_top(job: Job, body: Json) -> Steps[Json]:
     new: Json = {"fields": body}
     if kind := job.kind_of(job.kept.record)[0]:
         new["contentType"] = {"id": kind}

@@ -138,3 +138,49 @@ async def test_the_app_of_graph_and_that_of_sharepoint_are_asked_with_tokens_of_
             by_host.setdefault(host, set()).add(token)
         assert sorted(by_host) == ["graph.near.example", "sharepoint.near.example"]
         assert by_host["graph.near.example"].isdisjoint(by_host["sharepoint.near.example"])
+
+
+def placed(stage: Stage, site: str) -> list[tuple[str, str]]:
+    """Folder, and title or name, of what lies in the list."""
+    own = people.list_by(people.store_of(stage.worlds.tenant, site), "Everything")
+    return sorted((i.folder, i.leaf or str(i.values.get("Title"))) for i in own.items.values())
+
+
+async def test_folders_come_back_with_what_lies_in_them() -> None:
+    async with certified() as stage:
+        owner, other = stage.owner("adele"), stage.newcomer("bo")
+        await stage.back_up(owner)
+        row = await stage.give_back(owner, Place(other, "original"), order="one")
+        assert (row.state, row.counts.get("failed", 0)) == ("done", 0)
+        assert not any("folder" in loss for loss in row.losses), row.losses
+        assert placed(stage, "bo") == placed(stage, "crew")
+        deep = people.item_by(people.list_by(people.store_of(stage.worlds.tenant, "bo"), "Everything"), "Deep")
+        assert deep.values["Amount"] == 3.0
+        assert "Project" in deep.values
+        await stage.give_back(owner, Place(other, "original"), order="one")
+        assert placed(stage, "bo") == placed(stage, "crew")
+
+
+async def test_an_item_that_a_form_does_not_take_comes_back_at_the_top_and_says_so() -> None:
+    async with certified() as stage:
+        owner, other = stage.owner("adele"), stage.newcomer("bo")
+        store = people.store_of(stage.worlds.tenant, "crew")
+        own = people.list_by(store, "Everything")
+        own.columns["Due"]["required"] = True  # the item in the folder has none
+        store.changed(own)
+        await stage.back_up(owner)
+        row = await stage.give_back(owner, Place(other, "original"))
+        assert row.losses["its folder, it comes back at the list's top: SharePoint did not take it there"] == 1
+        assert ("", "Deep") in placed(stage, "bo")
+
+
+async def test_answers_of_sharepoint_that_are_lost_make_nothing_twice() -> None:
+    async with certified() as stage:
+        owner, other = stage.owner("adele"), stage.newcomer("bo")
+        await stage.back_up(owner)
+        refused = {"match": {"door": "sharepoint", "method": "POST"}, "do": "lost", "times": 3}
+        stage.worlds.tenant.faults.plan([refused])
+        row = await stage.give_back(owner, Place(other, "original"), order="one")
+        assert row.state == "done", row.problems
+        assert placed(stage, "bo") == placed(stage, "crew")
+        assert files(stage, "bo") == files(stage, "crew")

@@ -66,8 +66,8 @@ async def test_a_list_of_every_type_comes_back_but_for_what_is_told() -> None:
                                                   if not k.startswith("n")}  # fmt: skip
         assert {loss.split(":")[0] for loss in row.losses} == {
             "column 'Place'", "column 'Places'", "the value of column 'Face'", "the value of column 'Link'",
-            "the value of column 'Where'", "its attachments", "its folder", "content type 'Invoice'",
-            "its content type 'Invoice'",
+            "the value of column 'Where'", "its attachments", "its folder, it comes back at the list's top",
+            "content type 'Invoice'", "its content type 'Invoice'",
         }  # fmt: skip
 
 

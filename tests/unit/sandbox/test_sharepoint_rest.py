@@ -62,3 +62,38 @@ async def test_reading_needs_a_role_of_sharepoint_and_writing_another() -> None:
         assert (await ask(visitor, "POST", add, app="restore", data=b"x"))[0] == 403
         app_named(visitor.tenant, "restore").sharepoint_roles = frozenset()
         assert (await ask(visitor, "GET", "/AttachmentFiles", app="restore"))[0] == 403
+
+
+async def place(visitor: Visitor, method: str, tail: str, body: Any = None) -> Any:
+    found, own = app_named(visitor.tenant, "restore"), sharepoint_of(visitor.tenant)
+    token = mint(visitor.tenant, found, own, sorted(found.sharepoint_roles), proof="2")
+    url = f"{visitor.tenant.doors.sharepoint}/sites/crew/_api/web{tail}"
+    headers = {"Authorization": f"Bearer {token}", **JSON}
+    async with visitor.session.request(method, URL(url, encoded=True), headers=headers, json=body) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_folders_are_made_level_by_level_and_a_second_time_is_no_error() -> None:
+    async with visiting() as visitor:
+        top = "/sites/crew/Lists/Projects"
+        assert (await place(visitor, "POST", "/folders", {"ServerRelativeUrl": f"{top}/A/B"}))[0] == 404
+        for path in (f"{top}/A", f"{top}/A/B", f"{top}/A/B"):
+            assert (await place(visitor, "POST", "/folders", {"ServerRelativeUrl": path}))[0] == 201
+        for name, status in (("A/B", 200), ("A/C", 404)):
+            look = f"/GetFolderByServerRelativePath(decodedurl='{top}/{name}')"
+            assert (await place(visitor, "GET", look))[0] == status
+
+
+async def test_an_item_is_put_into_a_folder_as_a_form_would_and_says_what_it_lacks() -> None:
+    async with visiting() as visitor:
+        own = people.list_by(people.store_of(visitor.tenant, "crew"), "Projects")
+        people.add_list_folder(visitor.tenant, "crew", "Projects", "A")
+        tail = f"/lists(guid'{own.id}')/AddValidateUpdateItemUsingPath"
+        info = {"FolderPath": {"DecodedUrl": "/sites/crew/Lists/Projects/A"}, "UnderlyingObjectType": 0}
+        body: Any = {"listItemCreateInfo": info, "formValues": [], "bNewDocumentUpdate": False}
+        status, told = await place(visitor, "POST", tail, body)
+        assert (status, [one["FieldName"] for one in told["value"] if one["HasException"]]) == (200, ["Title"])
+        body["formValues"] = [{"FieldName": "Title", "FieldValue": "x"}]
+        status, told = await place(visitor, "POST", tail, body)
+        made = own.items[int(told["value"][-1]["FieldValue"])]
+        assert (made.folder, made.values) == ("A", {"Title": "x"})
