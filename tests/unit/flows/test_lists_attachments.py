@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from sandbox.tenant import site_list_mutations as people
@@ -27,11 +27,15 @@ class WithAttachments(Stage):
         return replace(house, kinds={**house.kinds, "lists": Lists(attachments=True)})
 
 
+def with_attachments(stage: Stage) -> Stage:
+    return WithAttachments(**{field.name: getattr(stage, field.name) for field in fields(stage)})
+
+
 @asynccontextmanager
 async def certified(apps: frozenset[str] = BOTH) -> AsyncIterator[Stage]:
     async with staged("lists", seed="awkward") as stage:
         stage.worlds.certified = apps
-        yield WithAttachments(stage.worlds, stage.kind, stage.limits)
+        yield with_attachments(stage)
 
 
 def files(stage: Stage, site: str, title: str = "With files") -> dict[str, str]:
@@ -88,7 +92,7 @@ async def test_attachments_are_taken_once_there_is_a_certificate() -> None:
         owner = stage.owner("adele")
         await stage.back_up(owner)
         stage.worlds.certified = BOTH
-        later = WithAttachments(stage.worlds, stage.kind, stage.limits)
+        later = with_attachments(stage)
         stage.worlds.clock.advance(31 * 86_400)
         run = await later.back_up(owner)
         assert (run.account.kept, run.account.lost) == (1, 0)
