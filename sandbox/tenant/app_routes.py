@@ -31,6 +31,7 @@ from sandbox.tenant import (
     planner,
     planner_tasks,
     profiles,
+    site_columns,
     site_drives,
     site_list_columns,
     site_list_items,
@@ -47,7 +48,8 @@ from sandbox.tenant import (
 from sandbox.tenant.calls import Routes
 
 WORKLOADS = (
-    directory, groups, group_delta, group_members, group_settings, group_writes, sites, site_drives, site_lists,
+    directory, groups, group_delta, group_members, group_settings, group_writes, sites, site_columns,
+    site_drives, site_lists,
     site_list_columns, site_list_items, site_pages,
     mail_folders, messages, attachments, contacts, photos, drives, calendars,
     events, event_delta, event_attachments, mailbox_settings, inbox_rules, categories, profiles,

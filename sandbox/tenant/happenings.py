@@ -17,6 +17,7 @@ def all_mutations() -> dict[str, Any]:
         mutations,
         planner_mutations,
         settings_mutations,
+        site_columns,
         site_drive_mutations,
         site_list_mutations,
         site_page_mutations,
@@ -27,7 +28,7 @@ def all_mutations() -> dict[str, Any]:
     out: dict[str, Any] = {}
     everybody = (
         mutations, calendar_mutations, drives, group_mutations, planner_mutations, settings_mutations,
-        site_drive_mutations, site_list_mutations, site_page_mutations, todo_mutations, teams_mutations,
+        site_columns, site_drive_mutations, site_list_mutations, site_page_mutations, todo_mutations, teams_mutations,
         conversations,
     )  # fmt: skip
     for module in everybody:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.tenant.drive_mutations import item_at
 from sandbox.tenant.seed_drives import fill_awkward, fill_everyday, fill_small, put
+from sandbox.tenant.site_columns import add_site_type
 from sandbox.tenant.site_drives import add_library
 from sandbox.tenant.state import Site, Tenant, User
 
@@ -16,6 +17,9 @@ def _site(tenant: Tenant, name: str) -> Site:
 
 def seed_small_libraries(tenant: Tenant, name: str) -> None:
     site = _site(tenant, name)
+    site.description = "What the crew works on"
+    add_site_type(tenant, name, "Contract")
+    add_site_type(tenant, name, "Invoice")
     fill_small(tenant, tenant.drives[site.drives[0]])
     contracts = add_library(tenant, site, "Contracts")
     for number in range(3):

@@ -200,6 +200,7 @@ class Tenant:
         self.contacts: dict[str, ContactStore] = {}
         self.calendars: dict[str, CalendarStore] = {}
         self.configurations: dict[str, Configuration] = {}
+        self.site_columns: dict[str, list[dict[str, Any]]] = {}  # of sites themselves
         self.todos: dict[str, TodoStore] = {}
         self.teams = Teams()
         self.drives: dict[str, Drive] = {}

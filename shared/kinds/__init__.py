@@ -17,12 +17,13 @@ from shared.kinds.pages import Pages
 from shared.kinds.planner import Planner
 from shared.kinds.profile import Profile
 from shared.kinds.rules import Rules
+from shared.kinds.sites import Sites
 from shared.kinds.teams import Teams
 from shared.kinds.todo import Todo
 
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
-    Lists(), Pages(),
+    Sites(), Lists(), Pages(),
     Groups(), Planner(), Conversations(), GroupCalendar(),
     Teams(), Channels(),
 )  # fmt: skip
