@@ -24,7 +24,8 @@ from shared.checkup.nouns import Checkup
 from shared.errors import Misconfigured, Verdict
 from shared.flows import doctor
 from shared.kinds import KINDS
-from shared.settings import Settings, in_cloud, read
+from shared.settings import Settings, in_cloud
+from shared.tenants import read_all
 
 Tell = Callable[[str], None]
 
@@ -44,17 +45,23 @@ def main() -> int:
 
 def run(environ: Mapping[str, str], tell: Tell, *, as_json: bool = False) -> int:
     try:
-        settings = read(environ, kinds=tuple(KINDS))
-        made = asyncio.run(look(settings, in_cloud(environ)))
+        tenants = read_all(environ, kinds=tuple(KINDS))
     except Misconfigured as why:
         tell(f"ERROR    {why}")
         return 1
+    return max(_one(settings, environ, tell, as_json) for settings in tenants.values())
+
+
+def _one(settings: Settings, environ: Mapping[str, str], tell: Tell, as_json: bool) -> int:
+    try:
+        made = asyncio.run(look(settings, in_cloud(environ)))
     except Verdict as why:
-        tell(f"doctor: {type(why).__name__}: {why}")
+        tell(f"doctor: tenant {settings.tenant_id}: {type(why).__name__}: {why}")
         return 2
     if as_json:
-        tell(json.dumps(checkup_shapes.whole(made, []), indent=1))
+        tell(json.dumps({"tenant": settings.tenant_id, **checkup_shapes.whole(made, [])}, indent=1))
     else:
+        tell(f"tenant {settings.tenant_id}")
         report(made, tell)
     return 1 if made.count("error") else 0
 

@@ -36,7 +36,9 @@ COUNTED: Mapping[str, tuple[str, ...]] = {
 # ... what tells such events apart: few values each. How often one came is a counter `holdfast.<event>`.
 APART: Mapping[str, tuple[str, ...]] = {
     "run": ("lane", "state", "whys"), "restore": ("state", "preview"), "export": ("state",), "care": ("task", "state"),
-    "put_back": ("queue", "why"), "given_up": ("queue", "why"), "checkup": ("role",), "mass_change": ("kind",),
+    "put_back": ("queue", "why"), "given_up": ("queue", "why"),
+    "checkup": ("tenant", "role"), "mass_change": ("kind",),
+    "estate": ("tenant",),
 }  # fmt: skip
 # ... facts that are a state: the newest one is told, as `holdfast.<event>.<fact>`
 STATES: Mapping[str, tuple[str, ...]] = {

@@ -27,7 +27,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "care": ("care", "task", "state", "damages", "unmended", "seconds"),
     "mass_change": ("owner", "kind"),  # many items were rewritten or deleted at once: the owner is held
     # an app's daily look at its own set-up; `credential_days`: until the first credential ends
-    "checkup": ("role", "errors", "warnings", "unknown", "credential_days", "checks"),
+    "checkup": ("tenant", "role", "errors", "warnings", "unknown", "credential_days", "checks"),
     # a restore drill ended: so many kinds, so many items of them; `failed`: kinds that could not be drilled; `left`:
     # kinds whose scratch folder could not be removed
     "drill": ("drill", "kinds", "failed", "items", "equal", "excused", "differing", "left"),
@@ -39,7 +39,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "given_up": ("queue", "why"),  # a ticket became a record: a person has to look
     # the catalog on all lanes of owners that the directory still has (`unseen` ones it has not): `late` ones ended
     # longer ago than the objective, `troubled` ones ended with a problem
-    "estate": ("lanes", "unseen", "late", "troubled", "oldest_h", "objective_h", "owed", "given_up"),
+    "estate": ("tenant", "lanes", "unseen", "late", "troubled", "oldest_h", "objective_h", "owed", "given_up"),
 }  # fmt: skip
 
 

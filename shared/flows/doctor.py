@@ -222,7 +222,7 @@ async def tick(house: House, instruments: Instruments) -> Checkup:
     made = await examine(house, instruments)
     days = (made.ends - made.at).days if made.ends else NO_END_DAYS
     tell(
-        "checkup", role=made.role, errors=made.count("error"), warnings=made.count("warning"),
+        "checkup", tenant=house.tenant, role=made.role, errors=made.count("error"), warnings=made.count("warning"),
         unknown=sum(check.state == "unknown" for check in made.checks), credential_days=days,
         checks=",".join(sorted({finding.check for finding in made.findings})),
     )  # fmt: skip

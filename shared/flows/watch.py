@@ -21,6 +21,7 @@ async def look(house: House) -> None:
     ages = [_age_s(row, now) for row in rows]
     tell(
         "estate",
+        tenant=house.tenant,
         lanes=len(rows),
         unseen=unseen,
         late=sum(age > house.limits.objective_s for age in ages),

@@ -72,15 +72,15 @@ async def test_a_run_is_counted_and_traced_and_no_item_is(heard: Heard) -> None:
 
 
 def test_the_newest_state_is_a_gauge(heard: Heard) -> None:
-    facts = dict.fromkeys(EVENTS["estate"], 0)
-    tell("estate", **(facts | {"late": 7}))
-    tell("estate", **(facts | {"late": 2}))
-    assert heard.metrics()["holdfast.estate.late"] == [({}, 2.0)]
-    facts = {"role": "care", "errors": 1, "warnings": 0, "unknown": 0, "credential_days": 9, "checks": ""}
+    facts = dict.fromkeys(EVENTS["estate"], 0) | {"tenant": "t1"}
+    tell("estate", **(facts | {"late": 7}))  # type: ignore[arg-type]
+    tell("estate", **(facts | {"late": 2}))  # type: ignore[arg-type]
+    assert heard.metrics()["holdfast.estate.late"] == [({"tenant": "t1"}, 2.0)]
+    facts = dict.fromkeys(EVENTS["checkup"], 0) | {"tenant": "t1", "role": "care", "errors": 1, "checks": ""}
     tell("checkup", **facts)  # type: ignore[arg-type]
     tell("checkup", **(facts | {"role": "backup", "errors": 0}))  # type: ignore[arg-type]
     assert sorted(heard.metrics()["holdfast.checkup.errors"], key=str) == [
-        ({"role": "backup"}, 0.0), ({"role": "care"}, 1.0),
+        ({"tenant": "t1", "role": "backup"}, 0.0), ({"tenant": "t1", "role": "care"}, 1.0),
     ]  # fmt: skip
 
 
