@@ -10,7 +10,9 @@ from shared.kinds.kind import KeptOnly, common
 from shared.kinds.site_answers import digest, listed, well
 from shared.model import Capture, Cursor, Feed, Json, Listing, Owner, OwnerType, Seen, Taken, Version
 
-SELECT = "id,name,displayName,description,webUrl,createdDateTime,lastModifiedDateTime,isPersonalSite,root,siteCollection"
+SELECT = (
+    "id,name,displayName,description,webUrl,createdDateTime,lastModifiedDateTime,isPersonalSite,root,siteCollection"
+)
 PROPERTIES, COLUMNS, TYPES = "properties", "columns", "contentTypes"
 FOLLOWS = ("lastModifiedDateTime",)  # moves with everything that lies in the site
 ANNOTATION = "@"
