@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
-from shared.export import names, vcard
+from shared.export import names, transcript, vcard
 from shared.export.names import Folder
 
 LOST = "(folder unknown)"
@@ -230,6 +231,10 @@ def _write_parts(vault, item, record, folder, target, mtime, files, tell) -> Non
             photo = b"".join(vault.part(parts["photo"], item.page))
         card = vcard.write(record, photo or None)
         _try(target, folder, name, line["id"], ".vcf", iter([card]), mtime, "vcard", files, tell)
+    if record.get("o365:Type") == "conversationThread":
+        beside = {part: quote(os.path.relpath(path, folder).replace(os.sep, "/")) for part, path in files.items()}
+        page = transcript.thread(record, beside)
+        _try(target, folder, name, line["id"], ".html", iter([page]), mtime, "page", files, tell)
     _write_record(target, record, folder, name, line["id"], files, tell)
 
 

@@ -1,2 +1,2 @@
-"""The way out: kept items in the native forms that other programs read. Pure; names.py and vcard.py need nothing but
-the standard library, as the offline reader uses them too."""
+"""The way out: kept items in the native forms that other programs read. Pure; names.py, vcard.py and transcript.py
+need nothing but the standard library, as the offline reader uses them too."""

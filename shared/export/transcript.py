@@ -1,4 +1,5 @@
-"""A conversation as a page that people read: who said what and when, with the names of what was attached. Pure.
+"""A conversation as a page that people read: who said what and when, with the names of what was attached. Pure;
+standard library only.
 
 Texts come from anybody. Only what shapes a text is taken from them, and the page forbids itself to load or run
 anything, so that it can be opened anywhere without telling anybody.
@@ -10,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from html.parser import HTMLParser
+from typing import Any
 
-from shared.model import Json
-
+Json = dict[str, Any]
 _SHAPES = frozenset({
     "a", "abbr", "b", "blockquote", "br", "caption", "cite", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2",
     "h3", "h4", "h5", "h6", "hr", "i", "ins", "kbd", "li", "ol", "p", "pre", "q", "s", "samp", "small", "span",

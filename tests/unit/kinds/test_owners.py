@@ -35,7 +35,7 @@ async def test_groups_are_listed_page_by_page_without_security_groups() -> None:
         there.tenant.add_group("guards", "Guards", unified=False)
         there.tenant.add_group("band", "Band", team=True, members=[])
         found = {owner.name.split("@")[0]: facts for owner, facts in await listed(there, "group")}
-        assert {name: facts["team"] for name, facts in found.items()} == {"crew": "false", "band": "true"}
+        assert {name: facts["team"] for name, facts in found.items()} == {"crew": "true", "band": "true"}
         assert found["crew"]["displayName"] == "The Crew"
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from shared.model import Drafted
+from shared.model import Drafted, Feed
 from shared.vault import address
 from shared.vault.memory import MemoryBlobs
 from shared.vault.vault import Vault
@@ -52,11 +52,11 @@ def vault(tmp_path: Path) -> Path:
     return sample.copy_to(tmp_path / "vault", asyncio.run(sample.blobs()))
 
 
-def drive(tmp_path: Path, *changes: Drafted) -> Path:
+def drive(tmp_path: Path, *changes: Drafted, feed: Feed = DRIVE) -> Path:
     async def write(blobs: MemoryBlobs) -> None:
         made = Vault(blobs, sample.TENANT)
         await made.ensure()
-        await Writer(made).page(DRIVE, MONDAY, *changes)
+        await Writer(made).page(feed, MONDAY, *changes)
 
     blobs = MemoryBlobs()
     asyncio.run(write(blobs))
@@ -294,3 +294,18 @@ def test_the_stored_sample_is_read(tmp_path: Path):
     done = read(kept, tmp_path / "to")
     assert (done.status, done.told) == (0, [])
     assert len(done.index) == 15
+
+
+def test_a_conversation_becomes_a_page_that_leads_to_what_was_attached(tmp_path: Path):
+    threads = Feed(BO, "conversations", "threads", f"{BO.path}/threads", "", "Conversations")
+    entry = {"name": "menu.txt", "o365:Part": "attachment-1", "o365:Suffix": ".txt"}
+    post = {"body": {"contentType": "html", "content": "<b>Soup?</b><script>x()</script>"}, "o365:Attachments": [entry]}
+    record = {"o365:Type": "conversationThread", "o365:Name": "Lunch", "topic": "Lunch", "posts": [post]}
+    kept = sample.item(threads, "t1", record, {"attachment-1": b"Soup"}, {"attachment-1": ".txt"})
+    done = read(drive(tmp_path, kept, feed=threads), tmp_path / "to")
+    assert (done.status, done.told) == (0, [])
+    text = done.below("conversations")["Lunch.html"].decode()
+    assert "<b>Soup?</b>" in text
+    assert "x()" not in text
+    link = unquote(text.partition('href="')[2].partition('"')[0])
+    assert (tmp_path / "to" / HOME / "conversations" / link).read_bytes() == b"Soup"
