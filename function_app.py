@@ -17,6 +17,7 @@ from functions import (
     http_items,
     http_operations,
     http_restores,
+    http_search,
     plan,
     poison,
     restore,
@@ -25,7 +26,7 @@ from shared.settings import environment, role
 
 BACKUP = (
     plan, backup, poison, checkup, export, http_backups, http_items, http_restores, http_care, http_coverage,
-    http_exports, http_doctor, http_drills, http_operations,
+    http_exports, http_doctor, http_drills, http_search, http_operations,
 )  # fmt: skip
 RESTORE = (restore, drill, checkup)
 CARE = (care, checkup)

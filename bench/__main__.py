@@ -1,4 +1,4 @@
-"""Run the benchmarks and print what they found: python -m bench [--json FILE] [--only kinds,listing,big,rclone]"""
+"""Run the benchmarks and print what they found: python -m bench [--json FILE] [--only kinds,listing,search,...]"""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import big, kinds, listing, side_by_side
+from bench import big, kinds, listing, search, side_by_side
 from bench.figures import Chapter, Tell
 
 PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {
     "kinds": kinds.run,
     "listing": listing.run,
+    "search": search.run,
     "big": big.run,
     "rclone": side_by_side.run,
 }

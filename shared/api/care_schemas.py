@@ -32,7 +32,7 @@ CARE_SCHEMAS: dict[str, Json] = {
     "Care": thing(
         {
             "care": text(),
-            "task": text(enum=["verify", "forget", "forget-person", "checkup", "drill"]),
+            "task": text(enum=["verify", "forget", "forget-person", "checkup", "drill", "index"]),
             "state": text(enum=list(STATES)),
             "options": by_name(text()),
             "asked_by": text(),

@@ -50,6 +50,7 @@ class Route:
 
 
 _PAGED = ("after", "limit")
+SEARCH = ("q", "people", "owner", "kind", "at", "changed_after", "changed_before", "min_bytes", "max_bytes")
 
 ROUTES: tuple[Route, ...] = (
     Route("http_start_backup", "POST", "backups", "Back up now, whatever the schedule says", (ADMIN,),
@@ -63,6 +64,9 @@ ROUTES: tuple[Route, ...] = (
           answer="Feeds"),
     Route("http_items", "GET", f"{_OWNER}/items", "Items of one owner and kind as of a moment",
           query=("kind", "feed", "folder", "at", *_PAGED), needs=("kind",), answer="Items"),
+    Route("http_search", "GET", "search",
+          "Find items by words of their names, people, dates, sizes and kinds, as of a moment",
+          query=(*SEARCH, *_PAGED), answer="Hits", reach="own"),
     Route("http_versions", "GET", _ITEM, "All versions of one item, newest first", answer="Versions"),
     Route("http_record", "GET", f"{_ITEM}/{{version}}/record", "The record (JSON) of one version", answer="Record"),
     Route("http_part", "GET", f"{_ITEM}/{{version}}/parts/{{part}}", "The bytes of one part of a version",

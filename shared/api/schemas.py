@@ -25,6 +25,7 @@ from shared.api.schema_parts import (
     thing,
     whole,
 )
+from shared.api.search import SEARCH_SCHEMAS
 from shared.catalog.nouns import RestoreState, RunState
 from shared.model import Account, Json, Mode, OwnerType, PeopleRule, State
 
@@ -239,6 +240,7 @@ SCHEMAS: dict[str, Json] = {
     **CHECKUP_SCHEMAS,
     **DRILL_SCHEMAS,
     **EXPORT_SCHEMAS,
+    **SEARCH_SCHEMAS,
     **COVERAGE_SCHEMAS,
     "Health": thing({"status": text(enum=["ok"])}),
     "Document": {"type": "object", "description": "An OpenAPI 3.1 document.", "required": ["openapi", "paths"]},

@@ -7,19 +7,25 @@ from dataclasses import replace
 
 from shared.catalog.nouns import CareRow, VaultHealth
 from shared.errors import Misconfigured
-from shared.flows import care, forget, person, policy, verify
+from shared.flows import care, forget, index, person, policy, verify
 from shared.flows.care import Work
 from shared.flows.house import House
 from shared.model import Json, Owner
 from shared.work.tickets import CareTicket
 
-TASKS: Mapping[str, Work] = {verify.TASK: verify.work, forget.TASK: forget.work, person.TASK: person.work}
+TASKS: Mapping[str, Work] = {
+    verify.TASK: verify.work,
+    forget.TASK: forget.work,
+    person.TASK: person.work,
+    index.TASK: index.work,
+}
 
 
 async def tick(house: House) -> None:
     """The daily round. A doubled timer finds what is under way."""
     await care.wake(house)
     await verify.start(house, by="schedule")
+    await index.start(house, by="schedule")
     await policy.adopt(house)
     rules = await policy.in_force(house, house.clock.now())
     if house.reaper is not None and (rules.any or await person.forgotten_owners(house)):

@@ -16,6 +16,7 @@ CLAIMS = "claims/"
 FORGOTTEN = "forgotten/"
 CERTIFICATES = "certificates/"
 AUDIT = "audit/"
+SEARCH = "search/"
 
 _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 _PAGE = re.compile(r"pages/([^/]+)/([^/]+)/([^/]+)/([a-z2-7]{26})/([0-9]{10})\.zip")

@@ -122,6 +122,10 @@ class Vault:
             raise FormatUnknown(f"{name}: larger than anything that was written here")
         return data
 
+    async def span(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Some bytes of a blob, unchecked. Raises PartMissing."""
+        return await self._blobs.read(name, offset, length)
+
     async def size(self, name: str) -> int | None:
         return await self._blobs.size(name)
 

@@ -375,6 +375,22 @@ async def test_one_walks_from_the_folders_to_a_letter_and_its_bytes(kept: Kept) 
     assert body_of(record) == {"subject": "Hi"}
 
 
+async def test_one_searches_and_goes_from_a_hit_to_its_bytes(kept: Kept) -> None:
+    told = body_of(await kept.knock("http_search", query={"q": "hi", "kind": "mail"}))
+    [hit] = told["value"]
+    assert (hit["item"], hit["name"], hit["owner"]["owner"], told["next"]) == (LETTER, "Hi", ANN.key, None)
+    place = {"owner": ANN.key, "kind": "mail", "feed": hit["feed_key"], "item": hit["key"], "version": hit["version"]}
+    assert (await kept.knock("http_part", **place, part="mime")).get_body() == b"Subject: Hi\r\n\r\nHi"
+    first = body_of(await kept.knock("http_search", query={"limit": "1"}))
+    rest = body_of(await kept.knock("http_search", query={"after": first["next"]}))
+    assert len(first["value"]) == 1 and len(rest["value"]) == 2
+    for name in ("../vault.json", "pages/x", "search/other/index-1-heads-0000"):
+        forged = key_of(json.dumps([name, 0, 0, 0]))
+        assert (await kept.knock("http_search", query={"after": forged})).status_code == 409
+    for wrong in ({"min_bytes": "many"}, {"changed_after": "today"}, {"after": "x"}, {"kind": "faxes"}):
+        assert (await kept.knock("http_search", query=wrong)).status_code == 400
+
+
 async def test_before_anything_was_kept_there_was_nothing(kept: Kept) -> None:
     query = {"kind": "mail", "at": "2020-01-01T00:00:00Z"}
     assert body_of(await kept.knock("http_items", owner=ANN.key, query=query))["value"] == []

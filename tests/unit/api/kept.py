@@ -41,6 +41,8 @@ from shared.catalog.standing import CoverageRow
 from shared.checkup.nouns import Account as VaultAccount
 from shared.checkup.nouns import Credential, Setup, SignIn
 from shared.errors import Misconfigured
+from shared.flows import index
+from shared.flows.care import Care
 from shared.flows.house import House
 from shared.flows.person import certificate
 from shared.flows.retention import Retention
@@ -179,6 +181,8 @@ async def keep() -> Kept:
     )
     await _commit(house, DRIVE, {"f1": Capture({"name": "big.bin"}, {"content": big})})
     await _told(house)
+    build = await catalog.put_care(CareRow("index-1", "index", "done", "schedule", NOW), TENANT)
+    await index.work(Care(house, build, NOW + timedelta(days=1)))
     wiring.lend(house, Gate(RULES, Keyring(_keys, clock), clock), NoInstruments(clock))
     clock.time += timedelta(minutes=10)
     return Kept(house, rows, sent, content)
