@@ -116,13 +116,15 @@ async def test_a_token_that_real_msal_could_get_is_let_in(tenant: Running, azuri
 
 async def test_the_doctor_looks_at_a_real_set_up_and_names_what_is_wrong(tenant: Running, azurite: str) -> None:
     made = await look(settings(tenant, azurite, BACKUP_KINDS="contacts", BACKUP_INCLUDE="adele@*"))
-    # `work` looks at the tables that all tests of the emulator share
-    assert {check.name: check.state for check in made.checks if check.state != "fine" and check.name != "work"} == {
+    states = {check.name: check.state for check in made.checks}
+    assert states | {
         "settings": "found",  # no app that writes
         "roles": "found",  # the simulated tenant's backup app holds roles of all kinds
         "account": "unknown",  # the emulator
-    }
-    assert {f.severity for f in made.findings if f.check != "work"} == {"warning"}
+    } == states
+    assert all(states[name] == "fine" for name in ("cloud", "separation", "clock", "access"))
+    others = ("work", "owners")  # they look at tables that all tests of the emulator share
+    assert {f.severity for f in made.findings if f.check not in others} == {"warning"}
     tenant.tenant.apps[app_named(tenant.tenant, "backup").client_id].roles = set()
     made = await look(settings(tenant, azurite, BACKUP_KINDS="contacts"))
     assert ("missing-role", "User.Read.All") in {(f.check, f.subject) for f in made.findings}
