@@ -226,6 +226,8 @@ REMEDIES = {
     70021: "no federated credential of the app matches: check issuer, subject and audience",
     700213: "no federated credential of the app matches: check issuer, subject and audience",
     700211: "no federated credential of the app matches: check issuer, subject and audience",
+    700236: "a managed identity proves apps of its own tenant only: register the app there as multi-tenant and "
+    "have the other tenant consent, or use a certificate",
     90002: "the tenant does not exist in this cloud: check the tenant id and the login URL",
     500011: "the tenant does not know the resource asked for: check that login, Graph and scope are of one cloud",
     53003: "a Conditional Access policy blocks the app: exclude its service principal",

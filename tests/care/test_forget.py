@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import zipfile
 from datetime import datetime, timedelta
 
@@ -168,7 +169,8 @@ async def test_a_held_owner_loses_nothing_until_the_hold_is_lifted() -> None:
     assert (await diary.forget()).counts["forgotten"] == 3
 
 
-async def test_a_mass_change_pins_the_owner_until_somebody_looked() -> None:
+async def test_a_mass_change_pins_the_owner_until_somebody_looked(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "holdfast.telemetry")
     diary = Diary(Retention(Rule(1), min_days=0, grace_days=1, mass_items=10))
     await diary.commit(*((f"f{n}", content(n)) for n in range(20)))
     diary.days(3)
@@ -180,6 +182,7 @@ async def test_a_mass_change_pins_the_owner_until_somebody_looked() -> None:
     assert row.counts["pinned"] == 1 and "forgotten" not in row.counts
     [hold] = await diary.house().catalog.holds(diary.house().tenant)
     assert hold.pinned and "9 of 20 items" in hold.reason
+    assert sum(message.startswith("holdfast.mass_change ") for message in caplog.messages) == 1
 
 
 async def test_it_refuses_when_the_clock_is_off() -> None:
