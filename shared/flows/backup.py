@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.catalog.nouns import LaneRow, RunRow, RunState
+from shared.catalog.nouns import LaneRow, Owed, RunRow, RunState
 from shared.errors import NotPermitted, OwnerMissing
 from shared.flows import coverage, lanes
 from shared.flows.clerk import Clerk
@@ -70,12 +71,18 @@ async def _clerk(house: House, entered: Entered, only: Sequence[str]) -> Clerk:
     lane = entered.row.lane
     kinds = [kind.name for kind in house.kinds_for(lane.owner.type, lane.name, only)]
     clerk = Clerk(house, house.limits.waiting_items, owing=set())
-    for state in await house.catalog.feeds(lane.owner, kinds[0] if len(kinds) == 1 else None):
+    known = house.catalog.feeds(lane.owner, kinds[0] if len(kinds) == 1 else None)
+    ran_before = entered.row.done_at is not None
+    states, owed = (
+        await asyncio.gather(known, house.catalog.owed(lane.owner)) if ran_before else (await known, list[Owed]())
+    )
+    for state in states:
         if state.feed.kind in kinds:
             clerk.see(state)
     clerk.known = bool(clerk.states) or not entered.orderly
-    if clerk.known:
-        clerk.owing = {(o.kind, o.feed_id) for o in await house.catalog.owed(lane.owner) if o.kind in kinds}
+    if clerk.known and not ran_before:
+        owed = await house.catalog.owed(lane.owner)
+    clerk.owing = {(o.kind, o.feed_id) for o in owed if o.kind in kinds}
     return clerk
 
 
