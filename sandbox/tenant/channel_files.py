@@ -5,7 +5,6 @@ from __future__ import annotations
 from sandbox.tenant.calls import Json
 from sandbox.tenant.drive_items import View, show_item
 from sandbox.tenant.drive_mutations import folder_at
-from sandbox.tenant.drive_state import Drive
 from sandbox.tenant.state import Tenant
 from sandbox.tenant.teams_state import Channel, Team
 
@@ -17,17 +16,3 @@ def folder_of(tenant: Tenant, team: Team, channel: Channel) -> Json | None:
     if not drives:
         return None
     return show_item(drives[0], folder_at(drives[0], channel.name, tenant.clock()), View())
-
-
-def give_library(tenant: Tenant, group_site: str) -> Drive | None:
-    """A document library for a site that has none."""
-    site = tenant.sites[group_site]
-    if site.drives:
-        return None
-    drive = Drive(
-        f"{tenant.options.seed}/{site.id}", owner={"displayName": site.display_name},
-        web_url=f"{site.web_url}/Shared Documents", kind="documentLibrary", now=tenant.clock(),
-    )  # fmt: skip
-    tenant.drives[drive.id] = drive
-    site.drives.append(drive.id)
-    return drive

@@ -48,10 +48,7 @@ def dump(tenant: Tenant) -> Json:
     beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
     beside["pages"] = dump_pages(tenant)
     beside["libraries"] = dump_libraries(tenant)
-    for user in tenant.users.values():
-        if told := dump_chats(tenant, user.id):
-            people[user.upn]["chats"] = told
-    return {**people, **beside, "teams": dump_teams(tenant)}
+    return {**people, **beside, "teams": dump_teams(tenant), "chats": dump_chats(tenant)}
 
 
 def _user(tenant: Tenant, user: User, drives: Json) -> Json:

@@ -37,6 +37,7 @@ BACKUP_ROLES = frozenset({
     "Mail.Read", "MailboxSettings.Read", "Contacts.Read", "ProfilePhoto.Read.All", "Files.Read.All",
     "Sites.Read.All", "Calendars.Read", "Tasks.Read.All",
     "MailboxFolder.Read.All", "MailboxItem.Read.All", "MailboxItem.Export.All",
+    "Chat.Read.All", "Chat.ReadBasic.All",
     "ChannelMessage.Read.All", "Channel.ReadBasic.All", "TeamSettings.Read.All", "TeamMember.Read.All",
     "ChannelMember.Read.All", "TeamsTab.Read.All", "TeamsAppInstallation.ReadForTeam.All", "TeamworkTag.Read.All",
 })  # fmt: skip
@@ -47,6 +48,7 @@ RESTORE_ROLES = frozenset({
     "Calendars.Read", "Calendars.ReadWrite", "MailboxSettings.ReadWrite", "Tasks.Read.All", "Tasks.ReadWrite.All",
     "Sites.Manage.All", "User.ReadWrite.All", "MailboxFolder.Read.All", "MailboxFolder.ReadWrite.All",
     "MailboxItem.Read.All", "MailboxItem.ImportExport.All",
+    "Chat.Create", "Chat.Read.All", "Chat.ReadBasic.All",
     "Teamwork.Migrate.All", "Channel.Create", "Channel.ReadBasic.All", "ChannelMessage.Read.All", "TeamMember.Read.All",
     "Team.Create", "User.ReadBasic.All", "TeamSettings.ReadWrite.All", "TeamMember.ReadWrite.All",
     "ChannelMember.ReadWrite.All", "TeamsTab.ReadWrite.All", "TeamsAppInstallation.ReadWriteForTeam.All",

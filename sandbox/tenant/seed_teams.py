@@ -6,7 +6,6 @@ import base64
 import json
 
 from sandbox.tenant import teams_mutations as people
-from sandbox.tenant.channel_files import give_library
 from sandbox.tenant.state import Tenant
 from sandbox.tenant.teams_state import read_time
 
@@ -33,10 +32,7 @@ def picture(seed: int, size: int = 200) -> bytes:
 
 def seed_small_team(tenant: Tenant) -> None:
     """The crew as a team: each sort of message once, in an open and in a private channel."""
-    crew = tenant.find_group("crew")
-    assert crew is not None
     people.make_a_team(tenant, "crew")
-    give_library(tenant, str(crew.site))
     general = people.channel_of(tenant, "crew", "General")
     general.created = read_time(OPENED)
     people.put_channel(tenant, "crew", "Design", description="How it looks", created=OPENED)
@@ -115,4 +111,7 @@ def seed_small_chats(tenant: Tenant) -> None:
     say("pair", "bernd", "<p>Yes, look</p>", "04T09:01:00", image=picture(21), reactions={"adele": "laugh"})
     say("Lunch", "bernd", "<p>Noodles at noon?</p>", "05T10:00:00", mention="adele")
     say("Lunch", "adele", "<p>With pleasure</p>", "05T10:01:00")
+    pair = people.chat_of(tenant, "pair")
+    stranger = people.say(tenant, pair, "bernd", "<p>By now I am gone</p>", at="2026-05-07T08:00:00Z")
+    stranger.props["from"]["user"] |= {"id": "0c0ffee0-0000-4000-8000-000000000001", "displayName": "Zoe Left"}
     say("Weekly", "adele", "<p>Notes of the meeting</p>", "06T10:01:00")

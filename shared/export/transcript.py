@@ -7,6 +7,7 @@ anything, so that it can be opened anywhere without telling anybody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -23,12 +24,14 @@ _ALONE = frozenset({"br", "hr"})
 _UNSEEN = frozenset({"script", "style", "title", "template", "iframe", "object", "noscript", "svg", "math"})
 _KEPT = frozenset({"colspan", "rowspan", "dir", "lang"})
 _SAFE = ("https:", "http:", "mailto:")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_HOSTED = re.compile(r"hostedContents/([^/\s\"'\\]+)/\$value")
 _STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;max-width:50em;margin:2em auto;padding:0 1em;color:#222}"
     "article{border-top:1px solid #ccc;padding:1em 0}header{color:#555}header b{color:#222}"
     "blockquote{border-left:3px solid #ccc;margin-left:0;padding-left:1em}table{border-collapse:collapse}"
     "td,th{border:1px solid #ddd;padding:.2em .5em}.files{color:#555}"
+    "article.answer{margin-left:2em}img{max-width:100%}"
 )
 
 
@@ -41,6 +44,9 @@ class Said:
     body: str
     html: bool = True
     files: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    answer: bool = False
+    images: Mapping[str, str] = field(default_factory=dict)  # hosted content -> its bytes as an address
 
 
 def page(title: str, told: Sequence[tuple[str, str]], said: Sequence[Said]) -> bytes:
@@ -62,6 +68,41 @@ def thread(record: Json, where: Mapping[str, str] | None = None) -> bytes:
     return page(str(record.get("topic") or "(no topic)"), [("To", people)], said)
 
 
+def talk(title: str, records: Sequence[Json], images: Mapping[str, str]) -> bytes:
+    """What was said in a channel or chat, in order. `images`: hosted content -> its bytes as an address."""
+    return page(title, [], [_message(record, images) for record in records])
+
+
+def _message(record: Json, images: Mapping[str, str]) -> Said:
+    body = record.get("body") if isinstance(record.get("body"), dict) else {}
+    assert isinstance(body, dict)
+    by = record.get("from") if isinstance(record.get("from"), dict) else {}
+    assert isinstance(by, dict)
+    who = next((str(one.get("displayName") or "") for one in by.values() if isinstance(one, dict)), "")
+    event = record.get("messageType") not in (None, "message")
+    entries = [one for one in record.get("attachments") or () if isinstance(one, dict)]
+    files = {str(e.get("name") or e.get("contentType") or "attachment"): _link(e) for e in entries}
+    signs = [str(r.get("reactionType")) for r in record.get("reactions") or () if isinstance(r, dict)]
+    subject = f"<h3>{escape(str(record['subject']))}</h3>" if record.get("subject") else ""
+    text = str(body.get("content") or "")
+    is_html = str(body.get("contentType") or "html").lower() == "html"
+    if event:
+        text, is_html = str(record.get("o365:Name") or "[event]"), False
+    return Said(
+        who or "(unknown)", str(record.get("createdDateTime") or ""),
+        subject + text if is_html else text, is_html, files,
+        note="; ".join(filter(None, (
+            "edited" if record.get("lastEditedDateTime") else "", f"reactions: {', '.join(signs)}" if signs else "",
+        ))),
+        answer=bool(record.get("replyToId")), images=images,
+    )  # fmt: skip
+
+
+def _link(entry: Json) -> str:
+    url = str(entry.get("contentUrl") or "")
+    return url if url.lower().startswith("https://") else ""
+
+
 def _post(post: Json, where: Mapping[str, str]) -> Said:
     told = post.get("body")
     body: Json = told if isinstance(told, dict) else {}
@@ -81,27 +122,32 @@ def _name(recipient: object) -> str:
 
 
 def _article(said: Said) -> str:
-    text = shaped(said.body) if said.html else f"<pre>{escape(said.body)}</pre>"
+    text = shaped(said.body, said.images) if said.html else f"<pre>{escape(said.body)}</pre>"
     files = ", ".join(_file(name, path) for name, path in said.files.items())
     attached = f'<p class="files">Attached: {files}</p>' if files else ""
-    return f"<article><header><b>{escape(said.who)}</b> {escape(said.when)}</header>\n{text}\n{attached}</article>"
+    note = f'<p class="files">{escape(said.note)}</p>' if said.note else ""
+    opens = '<article class="answer">' if said.answer else "<article>"
+    head = f"<header><b>{escape(said.who)}</b> {escape(said.when)}</header>"
+    return f"{opens}{head}\n{text}\n{attached}{note}</article>"
 
 
 def _file(name: str, path: str) -> str:
-    return f'<a href="{escape(path)}">{escape(name)}</a>' if path else f"{escape(name)} (not kept)"
+    away = ' rel="noreferrer"' if path.startswith("https:") else ""
+    return f'<a href="{escape(path)}"{away}>{escape(name)}</a>' if path else f"{escape(name)} (not kept)"
 
 
-def shaped(html: str) -> str:
-    """The text with what shapes it, and nothing that acts or loads."""
-    reader = _Reader()
+def shaped(html: str, images: Mapping[str, str] | None = None) -> str:
+    """The text with what shapes it, and nothing that acts or loads. `images`: inline images whose bytes are at hand."""
+    reader = _Reader(images or {})
     reader.feed(html)
     reader.close()
     return reader.whole()
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, images: Mapping[str, str]) -> None:
         super().__init__(convert_charrefs=True)
+        self._images = images
         self._out: list[str] = []
         self._open: list[str] = []
         self._unseen = 0
@@ -113,11 +159,18 @@ class _Reader(HTMLParser):
         if tag in _UNSEEN:
             self._unseen += 1
         elif tag == "img" and not self._unseen:
-            self._out.append(f"[{escape(dict(attrs).get('alt') or 'picture')}]")
+            self._out.append(self._image(dict(attrs)))
         elif tag in _SHAPES and not self._unseen:
             self._out.append(f"<{tag}{''.join(_attribute(name, value or '') for name, value in attrs)}>")
             if tag not in _ALONE:
                 self._open.append(tag)
+
+    def _image(self, attrs: Mapping[str, str | None]) -> str:
+        """Bytes that are at hand; anything else is named, never loaded."""
+        found = _HOSTED.search(attrs.get("src") or "")
+        at_hand = self._images.get(found[1], "") if found else ""
+        alt = escape(attrs.get("alt") or "picture")
+        return f'<img alt="{alt}" src="{escape(at_hand)}">' if at_hand.startswith("data:image/") else f"[{alt}]"
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN:

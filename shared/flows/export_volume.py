@@ -24,6 +24,8 @@ from shared.export.plan import Plan, Planned
 from shared.export.zipped import Written, Zipped
 from shared.flows.export_walk import CALENDARS, SLICE
 from shared.flows.house import House
+from shared.flows.keep import groups
+from shared.kinds import talk_pages
 from shared.kinds.time_zones import instant
 from shared.model import Json, Owner, Part
 from shared.ports import Parcels
@@ -32,6 +34,8 @@ from shared.vault import address, archive
 HEAVY = 256 << 10  # what is bigger is squeezed beside the event loop
 INDEX = "holdfast"  # folder of the lists of what is in the volumes
 RECORDS, OLDER, ATTACHED = "records", "older versions", "attachments"
+MESSAGES_OF_A_PAGE = 1_000
+PICTURES_OF_A_PAGE = 16 << 20  # bytes that are put into a page; the rest lies beside it
 UNIQUE = frozenset({"files"})  # kinds of which the service lets no two in a folder have one name
 _WORD = re.compile(r"\.[A-Za-z0-9]{1,10}$")
 
@@ -161,6 +165,9 @@ class _Press:
             case _ if kind in CALENDARS:
                 await self._calendar(folder, readable)
                 rest = []
+            case "channels" | "chats":
+                await self._talk(folder, readable)
+                rest = []
             case "conversations":
                 for at, item in readable:
                     await self._thread(at, item)
@@ -256,6 +263,37 @@ class _Press:
         self._note(await self._out.text(path, None, text), [item for _, item in group])
         for (at, item), record in zip(group, records, strict=True):
             await self._attached(at, item, record)
+
+    async def _talk(self, folder: str, group: Sequence[tuple[int, Planned]]) -> None:
+        """What was said, in order, as pages to read with their pictures in them; the pictures' files beside."""
+        told = [(at, item, await self._record(at, item)) for at, item in group]
+        told.sort(key=lambda one: one[1].item_id)
+        talk = [one for one in told if one[2].get("o365:Type") == "chatMessage"]
+        for at, item, _ in told:
+            if item not in [one[1] for one in talk]:
+                await self._json(at, item, item.folder)
+        for n, some in enumerate(groups(talk, MESSAGES_OF_A_PAGE)):
+            number = f" {n + 1}" if len(talk) > MESSAGES_OF_A_PAGE else ""
+            path = self._shared(folder, some[0][1], f"{number}.html")
+            images = await self._pictures(some)
+            title = folder.rpartition("/")[2]
+            text = await asyncio.to_thread(transcript.talk, title, [record for _, _, record in some], images)
+            self._note(await self._out.text(path, None, text), [item for _, item, _ in some])
+        for at, item, record in talk:
+            await self._attached(at, item, record)
+
+    async def _pictures(self, some: Sequence[tuple[int, Planned, Json]]) -> dict[str, str]:
+        """The bytes of inline pictures as addresses, as many as a page can hold."""
+        found: dict[str, str] = {}
+        left = PICTURES_OF_A_PAGE
+        for at, item, record in some:
+            for entry in (e for e in record.get("o365:HostedContents") or () if isinstance(e, dict)):
+                part = item.parts.get(str(entry.get("o365:Part")))
+                if part is not None and part.size <= left:
+                    data = b"".join([block async for block in self._bytes(at, part)])
+                    left -= len(data)
+                    found[str(entry.get("id"))] = talk_pages.address(data)
+        return found
 
     async def _thread(self, at: int, item: Planned) -> None:
         """A page to read, which leads to what was attached."""

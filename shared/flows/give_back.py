@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.flows.restore import Work
 
 AT_ONCE = 8
+TOGETHER = 200  # items in one document
 TRIES_PER_ITEM = 3
 NOWHERE = "preview:"  # the path of a folder that a preview would create: nothing below it can be in conflict
 
@@ -248,14 +249,40 @@ class KindWork:
             if await self._settle(wanted if frame.into.facts.get("settle") else (), frame):
                 frame.after = versions[-1].item_id
             return
-        for group in groups(wanted, AT_ONCE):
-            outcomes = await self._give_back(group, frame.into)
+        together = frame.into.path != NOWHERE and self.kind.together(frame.into)
+        for group in groups(wanted, TOGETHER if together else AT_ONCE):
+            outcomes = await (self._as_one if together else self._give_back)(group, frame.into)
             await self._tell(group, outcomes, frame)
             frame.after = group[-1].item_id
             await self._save(*self._sums(group, outcomes))
             if self.work.must_stop and group[-1] is not wanted[-1]:
                 return
         frame.after = versions[-1].item_id
+
+    async def _as_one(self, versions: Sequence[Version], into: Into) -> list[Restored]:
+        """Several items in one document to read: all of them, or none."""
+        told = [self._not_begun(version, into) for version in versions]
+        found: str | Restored | Exception
+        open_ = [i for i, one in enumerate(told) if isinstance(one, TryLater)]
+        if open_:
+            try:
+                kept = [await self._read(versions[i]) for i in open_]
+                [found] = await self.walk.play_all([self.kind.restore_together(kept, into)])
+                if late := outage([found, found]):
+                    raise late
+                if isinstance(found, str | WouldWrite):  # not given back as what they were, and told so
+                    why = self.kind.together(into)
+                    found = Restored("skipped", found if isinstance(found, str) else "", (why,), why)
+                for i in open_:
+                    told[i] = found
+            except Damaged as why:
+                for i in open_:
+                    told[i] = Restored("failed", note=f"a kept copy is damaged: {why}")
+        return [_outcome(one) for one in told]
+
+    async def _read(self, version: Version) -> Kept:
+        version = await self.view.whole(version)
+        return Kept(version, await self.view.house.vault.record(version))
 
     async def _give_back(self, versions: Sequence[Version], into: Into) -> list[Restored]:
         results = [self._not_begun(version, into) for version in versions]

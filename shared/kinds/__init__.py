@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.kinds.channels import Channels
+from shared.kinds.chats import Chats
 from shared.kinds.contacts import Contacts
 from shared.kinds.conversations import Conversations
 from shared.kinds.events import Events
@@ -25,6 +26,6 @@ ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
     Sites(), Lists(), Pages(),
     Groups(), Planner(), Conversations(), GroupCalendar(),
-    Teams(), Channels(),
+    Teams(), Channels(), Chats(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -148,6 +148,14 @@ class Kind(ABC):
         "settling"."""
         yield from ()
         return ()
+
+    def together(self, into: Into) -> str:
+        """Why items don't go into this folder one by one, but as a document of several to read; "" where they do."""
+        return ""
+
+    def restore_together(self, kept: Sequence[Kept], into: Into) -> Steps[str]:
+        """Write that document and say where it is; the same items make the same one, whatever the restore."""
+        raise NotImplementedError(f"{self.name}: its items go one by one")
 
     def leave(self, into: Into) -> Steps[tuple[str, ...]]:
         """What is left to do in a folder, and what of it was lost: all of it is given back, or the restore ends before.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shared.graph.steps import Steps, read
@@ -45,6 +45,12 @@ class Draft:
         if body.get("contentType") != "html":
             content = html.escape(content).replace("\n", "<br>")
         return replace(self, body={**self.body, "from": by, "body": {"contentType": "html", "content": said + content}})
+
+    def mapped(self, ids: Mapping[str, str]) -> Draft:
+        """With the ids of who stands for whom."""
+        body = self.body
+        named: Json = {name: _mapped(body[name], ids) for name in ("from", "mentions", "reactions") if name in body}
+        return replace(self, body={**self.body, **named})
 
     def unknown(self, strangers: set[str]) -> Draft:
         """Without what names people who are not in the target."""
@@ -103,6 +109,18 @@ def people_in(body: Json) -> list[str]:
             yield _user(one.get("user")) or ""
 
     return [id for id in dict.fromkeys(all_of()) if id]
+
+
+def _mapped(value: object, ids: Mapping[str, str]) -> object:
+    """Identities keep their shape: `{"user": {"id": ...}}`, around a reaction's once more."""
+    match value:
+        case {"id": str() as id, **rest} if id in ids:
+            return {"id": ids[id], **rest}
+        case dict():
+            return {k: _mapped(v, ids) for k, v in value.items()}
+        case list():
+            return [_mapped(v, ids) for v in value]
+    return value
 
 
 def _user(identity: object) -> str | None:

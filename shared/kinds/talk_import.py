@@ -13,28 +13,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.errors import NotPermitted, Unreachable
-from shared.graph.steps import Reply, Steps, get, post, segment
+from shared.graph.steps import Reply, Steps, foretold, get, post, segment
 from shared.kinds.kind import Into
+from shared.kinds.people import counterparts
 from shared.kinds.talk import MOST, PREFER, is_time, plain_text
 from shared.kinds.talk_body import (
     LOST_IMAGE,
     NO_CARD,
-    NO_MENTION,
-    NO_REACTION,
     Draft,
     as_new,
     images,
     people_in,
     without,
 )
-from shared.model import Json, Kept, Mode, Restored
+from shared.model import Json, Kept, Mode, Person, Restored
 
 MIGRATE = "Teamwork.Migrate.All"
-MIGRATING, ROOT, STAND_IN = "migrating", "root", "stand-in"  # facts noted on the way
+MIGRATING, ROOT, STAND_IN, KNOWN = "migrating", "root", "stand-in", "known"  # facts noted on the way
+MOST_KNOWN = 200  # people that are remembered: what is noted is a member of a row
 MOST_SHIFTS = 100  # milliseconds that a message may give way
 EVENT = "an event of the system, not a message: kept, and not written"
 PLACEHOLDER = "the message it answers was not kept or not chosen: a placeholder stands for it"
-STRANGER = "its author is not in the target: written in the name of {0}, the author's name in the text"
+STRANGER = "its author is not in the target: written in another one's name, the author's before the text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +49,38 @@ def restore(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
     record = kept.record
     if record.get("messageType") != "message":
         return Restored("skipped", note=EVENT)
-    draft = as_new(record)
     made = _moment(str(record.get("createdDateTime")))
-    losses: list[str] = []
-    roots: tuple[str, ...] = ("",)
-    source_root = str(record.get("replyToId") or "")
-    if source_root and "/channels/" in into.path:
-        roots, lost = yield from _roots(into, source_root, record)
-        losses += lost
-    if mode == "skip":
-        there = yield from _there(into, roots, made, record)
+    source = str(record.get("replyToId") or "") if "/channels/" in into.path else ""
+    draft = yield from _by_whom(as_new(record), into, record)
+    roots = (yield from _roots(into, source, made)) if source else ("",)
+    if mode == "skip" and roots:
+        there = yield from _there(into, roots, made, {**record, **draft.body})
         if there is not None:
             _remember(into, record, str(there["id"]))
             return Restored("skipped", str(there["id"]), note="the message is there")
     draft = yield from images(draft, kept)
+    orphan = bool(source) and not roots and _noted(into)[0] != source
+    if not source:
+        into.facts[ROOT] = jsonlib.dumps([record.get("id"), ""])  # it is about to be written
+    yield foretold((*draft.losses, *([PLACEHOLDER] if orphan else [])))
+    return (yield from _written(draft, into, record, made, source, roots))
+
+
+def _written(
+    draft: Draft, into: Into, record: Json, made: datetime, source: str, roots: tuple[str, ...]
+) -> Steps[Restored]:
+    losses: list[str] = []
+    if not roots:
+        roots, losses = (yield from _placeholder(into, source, made)), [PLACEHOLDER]
     yield from _ready(into, made)
     reply, at = yield from _posted(into, roots, draft, made, record)
-    if isinstance(reply, Found):
-        _remember(into, record, reply.id)
-        return Restored("completed", reply.id, (*losses, *_lost_before(reply.body, draft, record)))
-    if reply.status == 400:
-        draft, lost = yield from _known_people(draft, into, record)
-        losses += lost
+    if isinstance(reply, Reply) and reply.status == 400 and draft.body.get("attachments"):
+        draft = without(draft, "attachments").lost(NO_CARD)
         reply, at = yield from _posted(into, roots, draft, made, record)
-        if isinstance(reply, Reply) and reply.status == 400 and draft.body.get("attachments"):
-            draft = without(draft, "attachments")
-            losses.append(NO_CARD)
-            reply, at = yield from _posted(into, roots, draft, made, record)
     losses += draft.losses
     if isinstance(reply, Found):
         _remember(into, record, reply.id)
-        return Restored("completed", reply.id, tuple(losses))
+        return Restored("completed", reply.id, tuple(dict.fromkeys((*losses, *_lost_before(reply.body, draft)))))
     id = str(_well(reply, into).json["id"])
     _remember(into, record, id)
     later = (at - made) // timedelta(milliseconds=1)
@@ -98,13 +99,9 @@ def _there(into: Into, roots: tuple[str, ...], made: datetime, record: Json) -> 
     return None
 
 
-def _lost_before(there: Json, draft: Draft, record: Json) -> tuple[str, ...]:
+def _lost_before(there: Json, draft: Draft) -> tuple[str, ...]:
     """What the attempt that wrote it had to leave out: told again, for its report may have died with it."""
-    lost = list(draft.losses)
-    lost += [] if _author(there) == _author(record) else [STRANGER.format("an owner")]
-    for name, loss in (("mentions", NO_MENTION), ("reactions", NO_REACTION), ("attachments", NO_CARD)):
-        lost += [loss] if len(there.get(name) or ()) < len(draft.body.get(name) or ()) else []
-    return tuple(dict.fromkeys(lost))
+    return (NO_CARD,) if len(there.get("attachments") or ()) < len(draft.body.get("attachments") or ()) else ()
 
 
 def _remember(into: Into, record: Json, id: str) -> None:
@@ -124,26 +121,39 @@ def _well(reply: Reply, into: Into) -> Reply:
 # --- what it answers
 
 
-def _roots(into: Into, source: str, record: Json) -> Steps[tuple[tuple[str, ...], list[str]]]:
+def _noted(into: Into) -> tuple[str, str]:
+    """The root that was dealt with last, and its counterpart ("": it could not be written, or this is a preview)."""
+    source, there = jsonlib.loads(into.facts.get(ROOT, '["",""]'))
+    return str(source), str(there)
+
+
+def _roots(into: Into, source: str, made: datetime) -> Steps[tuple[str, ...]]:
     """The counterpart of the message that this one answers: the one that was just written, else the one at its time (an
-    id is a time in milliseconds), else a placeholder. Behind it others under which the answer may stand
-    since an earlier restore, which had only a placeholder for its root."""
-    noted = jsonlib.loads(into.facts.get(ROOT, '["",""]'))
-    if noted[0] == source:
-        return tuple(dict.fromkeys((str(noted[1]), source))), []
-    ours = _moment(str(record["createdDateTime"]))
-    at = datetime.fromtimestamp(int(source) / 1000, UTC) if source.isdigit() else ours
-    there = yield from _at(into, ("",), at)
-    if there is not None:
-        into.facts[ROOT] = jsonlib.dumps([source, there["id"]])
-        return (str(there["id"]),), []
+    id is a time in milliseconds), else none. Behind it others under which the answer may stand since an earlier
+    restore, which had only a placeholder for its root."""
+    noted, there = _noted(into)
+    if noted == source and there:
+        return tuple(dict.fromkeys((there, source)))
+    found = yield from _at(into, ("",), _time_of(source, made))
+    if found is None:
+        return ()
+    into.facts[ROOT] = jsonlib.dumps([source, found["id"]])
+    return (str(found["id"]),)
+
+
+def _time_of(source: str, made: datetime) -> datetime:
+    return datetime.fromtimestamp(int(source) / 1000, UTC) if source.isdigit() else made
+
+
+def _placeholder(into: Into, source: str, made: datetime) -> Steps[tuple[str, ...]]:
+    at = _time_of(source, made)
     yield from _ready(into, at)
     body: Json = {"body": {"contentType": "html", "content": "<em>This message was not kept.</em>"}}
     body["from"] = (yield from _stand_in(into))["from"]
     reply, _ = yield from _posted(into, ("",), Draft(body), at, body)
     id = reply.id if isinstance(reply, Found) else str(_well(reply, into).json["id"])
     into.facts[ROOT] = jsonlib.dumps([source, id])
-    return (id,), [PLACEHOLDER]
+    return (id,)
 
 
 # --- into migration mode, and out of it
@@ -263,25 +273,34 @@ def _author(record: Mapping[str, object]) -> str:
     return str(user.get("id")) if isinstance(user, dict) else ""
 
 
-# --- people who are not there
+# --- people
 
 
-def _known_people(draft: Draft, into: Into, record: Json) -> Steps[tuple[Draft, list[str]]]:
-    """Author, mentioned and reacting people whom the target does not have are taken out of the message."""
-    strangers: set[str] = set()
+def _by_whom(draft: Draft, into: Into, record: Json) -> Steps[Draft]:
+    """Everybody as who stands for them there; who has nobody is left out, and somebody speaks for an author."""
+    named = {id: Person(id) for id in people_in(draft.body)}
+    found = yield from counterparts(named.values())
+    draft = draft.mapped({id: one.id for id, person in named.items() if (one := found.get(person)) and one.id})
+    strangers = {id for id, person in named.items() if found.get(person) is None}
     for id in people_in(draft.body):
+        if id not in strangers and not (yield from _is_there(into, id)):
+            strangers.add(id)
+    author = _author(draft.body)
+    if not author or author in strangers:
+        draft = draft.spoken_by((yield from _stand_in(into))["from"], record).lost(STRANGER)
+    return draft.unknown(strangers)
+
+
+def _is_there(into: Into, id: str) -> Steps[bool]:
+    """Whether the directory knows the user; asked once a conversation."""
+    known: dict[str, bool] = jsonlib.loads(into.facts.get(KNOWN, "{}"))
+    if id not in known:
         reply = yield get(f"/users/{segment(id)}?$select=id")
         if reply.status in (401, 403):
             raise NotPermitted(f"{into.owner.key}: Graph answered {reply.status}; grant User.ReadBasic.All to the app")
-        if not reply.found:
-            strangers.add(id)
-    losses: list[str] = []
-    author = _author(draft.body)
-    if not author or author in strangers:
-        stand_in = yield from _stand_in(into)
-        losses.append(STRANGER.format("an owner"))
-        draft = draft.spoken_by(stand_in["from"], record)
-    return draft.unknown(strangers), losses
+        known = dict(list(known.items())[-MOST_KNOWN:]) | {id: reply.found}
+        into.facts[KNOWN] = jsonlib.dumps(known)
+    return known[id]
 
 
 def _stand_in(into: Into) -> Steps[Json]:

@@ -50,8 +50,15 @@ def ordering(mode: Mode) -> Callable[[House, Stage], Awaitable[Any]]:
 def nobody_else_is_touched_or_told(stage: Stage) -> list[str]:
     before, now, whose = stage.notes["before"], _people(stage), stage.notes["whose"]
     changed = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
-    found = [f"I10 {name} was touched" for name in sorted(changed) if name.partition("@")[0] != whose]
+    others = [n for n in sorted(changed) if n.partition("@")[0] != whose and not _is_theirs(now.get(n), whose)]
+    found = [f"I10 {name} was touched" for name in others]
     return found + [f"I10 sent: {mail}" for mail in stage.worlds.tenant.outbox]
+
+
+def _is_theirs(thing: Any, whose: str) -> bool:
+    """What has members belongs to each of them."""
+    members = thing.get("members", ()) if isinstance(thing, dict) else ()
+    return isinstance(members, list) and any(str(one).partition("@")[0] == whose for one in members)
 
 
 def _people(stage: Stage) -> dict[str, Any]:

@@ -45,9 +45,10 @@ MAY = {
     "shared.storage": ("shared.errors",),
     "shared.ports": ("shared.model", "shared.graph.steps"),
     "shared.graph.steps": ("shared.model",),
-    "shared.kinds": ("shared.kinds", "shared.graph.steps", "shared.model", "shared.errors"),
+    "shared.kinds": ("shared.kinds", "shared.graph.steps", "shared.model", "shared.errors", "shared.export.transcript"),
     "shared.search": ("shared.search", "shared.model"),
     "shared.export": ("shared.export", "shared.kinds", "shared.model", "shared.errors"),
+    "shared.export.transcript": ("shared.model",),  # what can't be imported is given back as a page
     "shared.export.names": (),  # the offline reader uses them, too
     "shared.export.vcard": (),
     "shared.flows": ("shared.flows", "shared.export", "shared.search", "shared.kinds", "shared.quickxor",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.export.transcript import Said, page, shaped, thread
+from shared.export.transcript import Said, page, shaped, talk, thread
 
 
 def test_a_thread_reads_as_who_said_what_and_when_in_its_order() -> None:
@@ -49,3 +49,34 @@ def test_the_page_forbids_itself_to_load_or_run_anything() -> None:
     assert "<h1>&lt;x&gt;</h1>" in text
     assert "&lt;me&gt;" in text
     assert "<pre>&lt;b&gt;x&lt;/b&gt;</pre>" in text
+
+
+def test_a_talk_shows_pictures_that_are_at_hand_and_loads_none() -> None:
+    source = "https://graph.microsoft.com/v1.0/chats/c/messages/1/hostedContents/h1/$value"
+    records = [
+        {
+            "messageType": "message", "createdDateTime": "2026-05-04T10:00:00Z", "subject": "<Sub>",
+            "from": {"user": {"displayName": "Adele"}}, "reactions": [{"reactionType": "like"}],
+            "body": {"contentType": "html", "content": f'<p>Look</p><img src="{source}" onerror="x()">'},
+        },
+        {
+            "messageType": "message", "createdDateTime": "2026-05-04T10:01:00Z", "replyToId": "1",
+            "from": {"application": {"displayName": "Bot"}, "user": None},
+            "body": {"contentType": "html", "content": f'<img src="{source.replace("h1", "h2")}"><script>x()</script>'},
+            "attachments": [
+                {"name": "a.docx", "contentUrl": "https://x.example/a"}, {"name": "b", "contentUrl": "file:b"},
+            ],
+        },
+        {"messageType": "systemEventMessage", "o365:Name": "[channelAdded]", "body": {"content": "<event/>"}},
+    ]  # fmt: skip
+    text = talk("General", records, {"h1": "data:image/png;base64,AAAA", "h2": "javascript:x()"}).decode()
+    assert '<img alt="picture" src="data:image/png;base64,AAAA">' in text
+    assert text.count("<img") == 1
+    assert "javascript" not in text
+    assert "onerror" not in text
+    assert "<h3>&lt;Sub&gt;</h3>" in text
+    assert '<article class="answer"><header><b>Bot</b>' in text
+    assert '<a href="https://x.example/a" rel="noreferrer">a.docx</a>, b (not kept)' in text
+    assert "reactions: like" in text
+    assert "<pre>[channelAdded]</pre>" in text
+    assert "img-src data:" in text

@@ -390,3 +390,15 @@ async def test_a_group_s_calendar_comes_out_as_one_with_its_attachments() -> Non
         told = [str(one.summary.value) for one in vobject.readOne(calendar.decode()).vevent_list]
         assert sorted(set(told)) == ["Harvest", "Opening", "Stand-up", "With agenda"]
         assert [data for name, data in files.items() if name.endswith("/agenda.txt")] == [b"1. Everything"]
+
+
+async def test_a_channel_comes_out_as_one_page_in_the_order_of_its_chains_with_its_pictures() -> None:
+    async with worlds("small") as there:
+        files = await group_exported(there, "channels")
+        [general] = [text.decode() for name, text in files.items() if name.endswith("General.html")]
+        order = ("[channelAdded]", "Welcome to the crew", "Glad to be here", "Our logo", "A report")
+        places = [general.index(words) for words in order]
+        assert places == sorted(places)
+        assert general.count('src="data:image/png;base64,') == 1
+        assert "graph.near" not in general
+        assert len([name for name in files if "image-" in name]) == 3
