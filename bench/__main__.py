@@ -1,4 +1,4 @@
-"""Run the benchmarks and print what they found: python -m bench [--json FILE] [--only kinds,listing,search,...]"""
+"""Run the benchmarks and print what they found: python -m bench [--json FILE] [--only kinds,drives,...]"""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import big, kinds, listing, search, side_by_side
+from bench import big, drives, kinds, listing, search, side_by_side
 from bench.figures import Chapter, Tell
 
 PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {
     "kinds": kinds.run,
+    "drives": drives.run,
     "listing": listing.run,
     "search": search.run,
     "big": big.run,
