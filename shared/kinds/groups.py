@@ -45,6 +45,7 @@ SAID = (
 PERSON = "id,displayName,userPrincipalName,mail,userType"
 PER_PAGE = 999  # Graph docs: group-list-members
 HIDDEN = "hidden membership: who is a member is told to an app with Member.Read.Hidden only"
+NOTHING = "{}"  # the cursor of a feed that was empty
 NAMES = {GROUP: "Group", PHOTO: "Photo", SETTINGS: "Settings"}
 PATHS = {GROUP: "", SETTINGS: "/settings", PHOTO: "/photo"}
 
@@ -87,7 +88,10 @@ class Groups(Kind):
 
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
         if feed.id != GROUP:
-            return whole.listing(feed, (yield from _READINGS[feed.id](feed)), cursor)
+            found = yield from _READINGS[feed.id](feed)
+            if not found and cursor not in (None, NOTHING):  # a photo's 404 may be that of its group
+                yield from _telling(feed.owner)
+            return whole.listing(feed, found, cursor)
         told, link = yield from _delta(feed.owner, cursor)
         if cursor is not None and not told:
             return Listing((), link, last=True)
@@ -194,7 +198,7 @@ def _setting(one: Json) -> Seen:
 
 
 def _photo(feed: Feed) -> Steps[list[Seen]]:
-    """404 is the answer for none; of a group that is gone the feed before this one tells."""
+    """404 is the answer for none."""
     reply = yield get(feed.path, batchable=False)
     if not reply.found:
         return []

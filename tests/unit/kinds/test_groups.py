@@ -310,3 +310,11 @@ def test_a_photo_is_given_to_a_group_without_one() -> None:
 def test_a_photo_waits_for_its_group() -> None:
     restored, _ = give(PHOTO, error(404), ok({"value": []}))
     assert (restored.outcome, restored.note) == ("failed", NO_GROUP)
+
+
+def test_a_photo_that_is_missing_with_its_group_is_not_taken_for_deleted() -> None:
+    there, _ = play(Groups().changes(FEEDS[PHOTO], None), ok(SAID["photo"]))
+    with pytest.raises(OwnerMissing):
+        play(Groups().changes(FEEDS[PHOTO], there.cursor), error(404), error(404, "Request_ResourceNotFound"))
+    gone, _ = play(Groups().changes(FEEDS[PHOTO], there.cursor), error(404, "ImageNotFound"), ok(SAID["group"]))
+    assert [change.item_id for change in gone.changes] == [PHOTO]
