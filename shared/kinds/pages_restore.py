@@ -49,6 +49,8 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
         yield foretold(losses)
         return (yield from _replaced(kept, into, found, body, losses))
     if found is not None and (yield from _ours(into, found, body)):
+        if mode == "skip" and not _waits_for_publishing(kept, found):
+            return Restored("skipped", found["id"], note="the same page is there")
         return (yield from _published(kept, into, found, Restored("completed", found["id"], tuple(losses))))
     if found is not None and mode == "skip":
         return Restored("skipped", found["id"], note="a page of that name is there")
@@ -99,9 +101,13 @@ def _replaced(kept: Kept, into: Into, page: Json, body: Json, losses: list[str])
     return (yield from _published(kept, into, draft, Restored("replaced", page["id"], tuple(losses))))
 
 
+def _waits_for_publishing(kept: Kept, page: Json) -> bool:
+    wanted, is_ = ((told.get("publishingState") or {}).get("level") for told in (kept.record, page))
+    return wanted == "published" != is_
+
+
 def _published(kept: Kept, into: Into, page: Json, done: Restored) -> Steps[Restored]:
-    wanted = (kept.record.get("publishingState") or {}).get("level") == "published"
-    if wanted and (page.get("publishingState") or {}).get("level") != "published":
+    if _waits_for_publishing(kept, page):
         reply = yield post(f"{into.path}/{segment(page['id'])}/{CAST}/publish", None, units=2)
         if not reply.ok:
             loss = f"it is not published: Graph answered {reply.status} {reply.code}".strip()
