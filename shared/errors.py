@@ -11,6 +11,7 @@
     │   ├── NotPermitted        a role is missing or a policy shuts us out
     │   ├── OwnerMissing        the user, mailbox, drive or site is not there (any more)
     │   ├── Misconfigured       a setting, body or ticket is wrong; the text names it and the remedy
+    │   │   └── Archived            kept bytes lie in the archive tier: somebody has to bring them back first
     │   └── NotAgreed           it takes two people, or the moment for it has passed
     └── Damaged             what we hold is not what we wrote
         ├── DigestMismatch
@@ -70,6 +71,10 @@ class OwnerMissing(NeedsPerson):
 
 class Misconfigured(NeedsPerson):
     """A setting, request body or ticket can't be used as it is."""
+
+
+class Archived(Misconfigured):
+    """Kept bytes that can't be read until they are brought back from the archive tier, which takes hours."""
 
 
 class NotAgreed(NeedsPerson):

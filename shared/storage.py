@@ -10,7 +10,7 @@ from typing import Any
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 
-from shared.errors import Misconfigured, NotPermitted, Throttled, Unreachable, Verdict
+from shared.errors import Archived, NotPermitted, Throttled, Unreachable, Verdict
 
 LARGE = 1 << 20
 BUSY = frozenset({429, 503})
@@ -63,7 +63,7 @@ def verdict_on(what: str, status: int | None, code: str, retry_after: str = "") 
     if code.endswith("BeingDeleted"):
         return Unreachable(said, BEING_DELETED_S)
     if code == "BlobArchived":
-        return Misconfigured(f"{said}; it lies in the archive tier: move it to hot or cool, then try again")
+        return Archived(f"{said}; it lies in the archive tier: move it to hot or cool, which takes up to 15 hours")
     if status is None or 200 <= status < 300:
         return Unreachable(f"{what}: no complete answer from storage")
     if status in BUSY:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.catalog.nouns import OutcomeRow
-from shared.errors import Contended, Damaged, Misconfigured, NeedsPerson, TryLater, Unreachable, Verdict
+from shared.errors import Archived, Contended, Damaged, Misconfigured, NeedsPerson, TryLater, Unreachable, Verdict
 from shared.flows.keep import NOT_UNDERSTOOD, groups
 from shared.flows.select import Frame, View, changed_since
 from shared.flows.walk import Walk, WouldWrite, outage
@@ -291,6 +291,8 @@ class KindWork:
             if not open_:
                 break
             tried = await self._tried([versions[i] for i in open_], into)
+            if cold := next((one for one in tried if isinstance(one, Archived)), None):
+                raise cold  # the item is whole, and so may be all others: the restore waits for them
             if late := outage(tried):
                 raise late
             for i, result in zip(open_, tried, strict=True):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.catalog.nouns import RestoreRow, RestoreState
-from shared.errors import Contended, Damaged, Misconfigured, NeedsPerson
+from shared.errors import Archived, Contended, Damaged, Misconfigured, NeedsPerson, TryLater
 from shared.flows.give_back import KindWork, add
 from shared.flows.house import House, scope
 from shared.flows.people import Counterparts
@@ -24,6 +24,8 @@ from shared.work.tickets import RestoreTicket
 OVER = ("done", "partial", "failed", "cancelled")
 CANCEL_ATTEMPTS = 20
 LONGEST_WAIT = timedelta(days=7)  # for a second person: then nobody remembers why it was ordered
+WAITS = "it waits, and goes on by itself:"  # how a problem begins that the next ticket may find solved
+THAW_S = 3600.0  # between two looks for archived bytes: bringing them back takes up to 15 hours (Azure docs)
 OUTCOMES = ("created", "completed", "replaced", "skipped", "failed")
 
 
@@ -106,12 +108,16 @@ async def serve(ticket: RestoreTicket, house: House) -> None:
         await _end(house, row, "failed", "no second person approved it (RESTORE_FOUR_EYES); order it again")
         return
     now = house.clock.now()
-    row = await house.catalog.put_restore(
-        replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)
-    )
+    solved = tuple(problem for problem in row.problems if not problem.startswith(WAITS))
+    begun = replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)
+    row = await house.catalog.put_restore(replace(begun, problems=solved))
     work = Work(house, row, now + timedelta(seconds=house.limits.lane_budget_s))
     try:
         ended = await work.all_kinds()
+    except Archived as why:
+        said = f"{WAITS} {why}"[:500]
+        await house.catalog.put_restore(replace(work.row, problems=(*work.row.problems, said)))
+        raise TryLater(f"{row.restore}: {why}", after_s=THAW_S) from why
     except NeedsPerson as why:
         await _end(house, work.row, "failed", str(why))
         return

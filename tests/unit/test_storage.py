@@ -9,7 +9,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from shared.errors import Misconfigured, NotPermitted, Throttled, Unreachable
+from shared.errors import Archived, NotPermitted, Throttled, Unreachable
 from shared.storage import translated, verdict_on
 
 
@@ -25,7 +25,7 @@ from shared.storage import translated, verdict_on
         (206, "", Unreachable),
         (409, "ContainerBeingDeleted", Unreachable),
         (409, "TableBeingDeleted", Unreachable),
-        (409, "BlobArchived", Misconfigured),
+        (409, "BlobArchived", Archived),
         (403, "AuthorizationFailure", NotPermitted),
         (401, "", NotPermitted),
     ],
