@@ -75,6 +75,8 @@ class Profile(Kind):
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
         """The directory's delta tells of nobody's skills, photo or manager. What is empty is no item."""
         seen = yield from self.refresh(feed, feed.id)
+        if seen is None and cursor not in (None, "{}"):  # it was there: its 404 may be that of the user
+            well(feed.owner, (yield get(f"{feed.owner.path}?$select=id", batchable=False)))
         return whole.listing(feed, [seen] if seen else [], cursor)
 
     def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:

@@ -62,8 +62,16 @@ def test_each_is_read_whole_on_every_run_and_told_when_it_changed(name: str) -> 
 
 def test_a_manager_who_left_is_gone() -> None:
     first, _ = play(Profile().changes(FEEDS[MANAGER], None), ok(SAID[MANAGER]))
-    then, _ = play(Profile().changes(FEEDS[MANAGER], first.cursor), error(404, "Request_ResourceNotFound"))
+    gone, user = error(404, "Request_ResourceNotFound"), ok({"id": "u1"})
+    then, _ = play(Profile().changes(FEEDS[MANAGER], first.cursor), gone, user)
     assert then.changes == (Gone(MANAGER),)
+
+
+@pytest.mark.parametrize("name", [PHOTO, MANAGER])
+def test_what_is_missing_with_its_user_is_not_taken_for_deleted(name: str) -> None:
+    first, _ = play(Profile().changes(FEEDS[name], None), ok(SAID[name]))
+    with pytest.raises(OwnerMissing):
+        play(Profile().changes(FEEDS[name], first.cursor), error(404), error(404, "Request_ResourceNotFound"))
 
 
 @pytest.mark.parametrize(
