@@ -28,7 +28,8 @@ def reads(kinds: Iterable[str] = (), *, departments: bool = False) -> tuple[str,
 
 def writes(kinds: Iterable[str] = ()) -> tuple[str, ...]:
     """What the restore app needs."""
-    return tuple(sorted({role for kind in _named(kinds) for role in kind.write_permissions}))
+    named = _named(kinds)
+    return tuple(sorted({role for kind in named for role in (*kind.write_permissions, *kind.spare_permissions)}))
 
 
 def scoped_by_exchange(role: str) -> bool:

@@ -249,15 +249,20 @@ class KindWork:
             if await self._settle(wanted if frame.into.facts.get("settle") else (), frame):
                 frame.after = versions[-1].item_id
             return
-        together = frame.into.path != NOWHERE and self.kind.together(frame.into)
+        together = self._together(frame.into)
         for group in groups(wanted, TOGETHER if together else AT_ONCE):
-            outcomes = await (self._as_one if together else self._give_back)(group, frame.into)
+            outcomes = [] if together else await self._give_back(group, frame.into)
+            if together or self._together(frame.into):  # which a first attempt may have found out
+                together, outcomes = True, await self._as_one(group, frame.into)
             await self._tell(group, outcomes, frame)
             frame.after = group[-1].item_id
             await self._save(*self._sums(group, outcomes))
             if self.work.must_stop and group[-1] is not wanted[-1]:
                 return
         frame.after = versions[-1].item_id
+
+    def _together(self, into: Into) -> bool:
+        return into.path != NOWHERE and bool(self.kind.together(into))
 
     async def _as_one(self, versions: Sequence[Version], into: Into) -> list[Restored]:
         """Several items in one document to read: all of them, or none."""

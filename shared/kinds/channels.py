@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from shared.graph.steps import Steps
-from shared.kinds import channel_listing, channel_places, talk, talk_import
+from shared.kinds import channel_listing, channel_places, talk, talk_import, talk_pages
 from shared.kinds.channel_listing import MARK, PRIMARY
 from shared.kinds.kind import Into, Kind
 from shared.model import (
@@ -41,6 +42,7 @@ class Channels(Kind):
         talk_import.MIGRATE, channel_places.CREATE, channel_listing.CHANNELS, channel_listing.MESSAGES,
         channel_places.MEMBERS, "Team.Create", "User.ReadBasic.All",
     )  # fmt: skip
+    spare_permissions: ClassVar[tuple[str, ...]] = (talk_pages.WRITE,)
     server_owned: ClassVar[frozenset[str]] = frozenset(
         {
             "id", "replyToId", "etag", "lastModifiedDateTime", "lastEditedDateTime", "webUrl", "channelIdentity",
@@ -62,6 +64,7 @@ class Channels(Kind):
         "a channel's name gets the folder's name before it, and is cut to 50 characters",
         "earlier words of an edited message are known from the backups between the edits only",
         "channels that other teams share with this one are kept with their hosts",
+        "where the cloud has no migration mode, messages come back as pages of HTML among the channel's files",
         "imported messages can't be taken back by an app",
     )
     warning: ClassVar[str] = (
@@ -98,6 +101,12 @@ class Channels(Kind):
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
         return (yield from talk_import.restore(kept, into, mode))
+
+    def together(self, into: Into) -> str:
+        return talk_pages.AS_PAGE if talk_import.NO_IMPORT in into.facts else ""
+
+    def restore_together(self, kept: Sequence[Kept], into: Into) -> Steps[str]:
+        return (yield from talk_pages.beside(kept, into))
 
     def leave(self, into: Into) -> Steps[tuple[str, ...]]:
         return (yield from talk_import.leave(into))

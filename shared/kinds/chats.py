@@ -101,10 +101,11 @@ class Chats(Kind):
         return (yield from talk_import.restore(kept, into, mode))
 
     def together(self, into: Into) -> str:
-        return talk_pages.AS_PAGE if TRANSCRIPT in into.facts else ""
+        return talk_pages.AS_PAGE if TRANSCRIPT in into.facts or talk_import.NO_IMPORT in into.facts else ""
 
     def restore_together(self, kept: Sequence[Kept], into: Into) -> Steps[str]:
-        return (yield from talk_pages.write(kept, into, title=into.facts[TRANSCRIPT], folder=into.facts[FOLDER]))
+        title, folder = into.facts.get(TRANSCRIPT, "Chat"), into.facts.get(FOLDER, "Chats")
+        return (yield from talk_pages.write(kept, f"{into.owner.path}/drive", title=title, folder=folder))
 
     def leave(self, into: Into) -> Steps[tuple[str, ...]]:
         if TRANSCRIPT in into.facts:

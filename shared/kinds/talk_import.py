@@ -30,6 +30,7 @@ from shared.model import Json, Kept, Mode, Person, Restored
 
 MIGRATE = "Teamwork.Migrate.All"
 MIGRATING, ROOT, STAND_IN, KNOWN = "migrating", "root", "stand-in", "known"  # facts noted on the way
+NO_IMPORT = "no import"  # noted, too: this cloud has no migration mode
 MOST_KNOWN = 200  # people that are remembered: what is noted is a member of a row
 MOST_SHIFTS = 100  # milliseconds that a message may give way
 EVENT = "an event of the system, not a message: kept, and not written"
@@ -180,6 +181,9 @@ def _ready(into: Into, oldest: datetime) -> Steps[None]:
             _well(started, into).json  # noqa: B018  # raises what it was refused with
         begins = _moment(str(there["createdDateTime"]))
     elif not started.ok:
+        # migration mode is the global cloud's (Graph docs: channel-startmigration)
+        if started.status in (405, 501) or (started.status == 404 and b"startMigration" in started.body):
+            into.facts[NO_IMPORT] = "yes"
         _well(started, into).json  # noqa: B018
     into.facts[MIGRATING] = _text(begins)
 
@@ -193,6 +197,9 @@ def _conversation(into: Into) -> Steps[Json]:
 
 def leave(into: Into) -> Steps[tuple[str, ...]]:
     """Whatever happened in it, a conversation of ours does not stay in migration mode: people can't write there."""
+    if NO_IMPORT in into.facts:
+        yield from ()
+        return ()
     there = yield from _conversation(into)
     if there.get("migrationMode") != "inProgress":
         return ()

@@ -19,33 +19,43 @@ WRITE = "Files.ReadWrite.All"
 _BAD = str.maketrans(dict.fromkeys('"*:<>?/\\|#%', "_"))
 
 
-def write(kept: Sequence[Kept], into: Into, *, title: str, folder: str) -> Steps[str]:
-    """One page below the drive `into.path`, named by what is in it: the same messages always make the same file."""
+def beside(kept: Sequence[Kept], into: Into) -> Steps[str]:
+    """A page among the files of the channel that can't take the messages."""
+    reply = yield get(f"{into.path}/filesFolder", batchable=False)
+    if reply.status in (401, 403):
+        raise NotPermitted(f"{into.owner.key}: Graph answered {reply.status}; grant {WRITE} to the restore app")
+    drive = f"/drives/{reply.json['parentReference']['driveId']}"
+    top = f"items/{segment(str(reply.json['id']))}"
+    return (yield from write(kept, drive, title="Channel", folder="Restored messages", top=top))
+
+
+def write(kept: Sequence[Kept], drive: str, *, title: str, folder: str, top: str = "root") -> Steps[str]:
+    """One page below a folder of the drive, named by what is in it: the same messages always make the same file."""
     marks = "\n".join(f"{one.version.item_id} {one.version.seq}" for one in kept)
     first = str(kept[0].record.get("createdDateTime") or "")[:10]
     name = f"{safe(title)} {first} {sha256(marks.encode()).hexdigest()[:8]}.html"
-    path = f"{into.path}/root:/{segment(safe(folder))}/{segment(name)}"
+    path = f"{drive}/{top}:/{segment(safe(folder))}/{segment(name)}"
     there = yield get(path, units=1)
     if there.status in (401, 403):
-        raise NotPermitted(f"{into.owner.key}: Graph answered {there.status}; grant {WRITE} to the restore app")
+        raise NotPermitted(f"{drive}: Graph answered {there.status}; grant {WRITE} to the restore app")
     times = {name: _second(kept[-1]) for name in ("createdDateTime", "lastModifiedDateTime")}
     if there.ok:
-        return (yield from _dated(into, there.json, times))
+        return (yield from _dated(drive, there.json, times))
     images = yield from embedded(kept)
     page = transcript.talk(title, [one.record for one in kept], images)
     folder_body: Json = {"name": safe(folder), "folder": {}, "@microsoft.graph.conflictBehavior": "fail"}
-    yield post(f"{into.path}/root/children", folder_body, units=2)  # 409: it is there
+    yield post(f"{drive}/{top}/children", folder_body, units=2)  # 409: it is there
     made = yield put(f"{path}:/content", page, headers={"Content-Type": "text/html"}, units=2)
     if made.status in (401, 403):
-        raise NotPermitted(f"{into.owner.key}: Graph answered {made.status}; grant {WRITE} to the restore app")
-    return (yield from _dated(into, made.json, times))
+        raise NotPermitted(f"{drive}: Graph answered {made.status}; grant {WRITE} to the restore app")
+    return (yield from _dated(drive, made.json, times))
 
 
-def _dated(into: Into, item: Json, times: Json) -> Steps[str]:
+def _dated(drive: str, item: Json, times: Json) -> Steps[str]:
     """The page bears the time of its last message; an earlier attempt may have died before it did."""
     told = item.get("fileSystemInfo") or {}
     if any(str(told.get(name) or "")[:19] != str(value)[:19] for name, value in times.items()):
-        path = f"{into.path}/items/{segment(str(item['id']))}"
+        path = f"{drive}/items/{segment(str(item['id']))}"
         yield patch(path, {"fileSystemInfo": times}, units=2)
     return str(item["id"])
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from sandbox.tenant import teams_mutations as people
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.state import Options
@@ -14,6 +12,7 @@ from sandbox.tenant.teams_dump import dump_teams
 from shared.catalog.nouns import RestoreRow
 from shared.flows import plan, restore
 from shared.flows.house import Limits, Policy
+from shared.kinds.talk_pages import AS_PAGE
 from shared.model import Owner, Place, Selection
 from tests.rig import Probe, Worlds, deliver, drain, load, process, save, worlds
 
@@ -138,12 +137,26 @@ async def test_a_cancelled_import_leaves_no_channel_in_migration() -> None:
         assert broken(made) == []
 
 
-@pytest.mark.parametrize("code", [400, 404])
-async def test_a_cloud_that_refuses_migration_gets_no_message_and_the_report_says_so(code: int) -> None:
+async def test_a_channel_that_refuses_migration_gets_no_message_and_the_report_says_so() -> None:
     async with worlds(options=Options(latency_s=0)) as made:
         await prepared(made)
-        made.tenant.faults.plan([{"match": {"path": "startMigration"}, "do": "status", "status": code}])
+        made.tenant.faults.plan([{"match": {"path": "startMigration"}, "do": "status", "status": 400}])
         row = await restored(made)
         team = dump_teams(made.tenant)["bo"]
         assert row.state == "partial"
         assert all(c["messages"] == [] for c in team["channels"].values())
+
+
+async def test_a_cloud_without_migration_mode_gets_pages_to_read_among_the_channel_s_files() -> None:
+    async with worlds(options=Options(latency_s=0, imports=False)) as made:
+        await prepared(made)
+        row = await restored(made)
+        assert (row.state, dict(row.counts)) == ("done", {"skipped": 10})
+        assert row.losses[AS_PAGE] >= 9
+        group = made.tenant.find_group("bo")
+        assert group is not None
+        drive = made.tenant.drives[made.tenant.sites[str(group.site)].drives[0]]
+        pages = [item for item in drive.items.values() if item.name.endswith(".html")]
+        assert len(pages) == 3
+        again = await restored(made, order="r2")
+        assert (again.state, len([i for i in drive.items.values() if i.name.endswith(".html")])) == ("done", 3)
