@@ -8,7 +8,7 @@ anything, so that it can be opened anywhere without telling anybody.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from html.parser import HTMLParser
@@ -101,6 +101,38 @@ def _message(record: Json, images: Mapping[str, str]) -> Said:
 def _link(entry: Json) -> str:
     url = str(entry.get("contentUrl") or "")
     return url if url.lower().startswith("https://") else ""
+
+
+def site_page(record: Json) -> bytes:
+    """A page of a site: its texts as they stand on the canvas, other web parts by their title and what they say."""
+    canvas = record.get("canvasLayout")
+    found = list(_web_parts(canvas)) if isinstance(canvas, dict) else []
+    told = [("Address", str(record.get("webUrl") or "")), ("State", _state(record))]
+    return page(str(record.get("title") or record.get("name") or "(no title)"), told, [_web_part(p) for p in found])
+
+
+def _state(record: Json) -> str:
+    state = record.get("publishingState")
+    return str(state.get("level") or "") if isinstance(state, dict) else ""
+
+
+def _web_parts(canvas: Json) -> Iterator[Json]:
+    sections = [s for s in canvas.get("horizontalSections") or () if isinstance(s, dict)]
+    columns = [c for section in sections for c in section.get("columns") or () if isinstance(c, dict)]
+    for column in [*columns, canvas.get("verticalSection")]:
+        if isinstance(column, dict):
+            yield from (p for p in column.get("webparts") or () if isinstance(p, dict))
+
+
+def _web_part(part: Json) -> Said:
+    if part.get("innerHtml") is not None:
+        return Said("", "", str(part["innerHtml"]))
+    told = part.get("data")
+    data: Json = told if isinstance(told, dict) else {}
+    processed = data.get("serverProcessedContent")
+    texts = (processed.get("searchablePlainTexts") if isinstance(processed, dict) else None) or ()
+    said = [str(one.get("value") or "") for one in texts if isinstance(one, dict)]
+    return Said(str(data.get("title") or "Web part"), "", "\n".join([str(data.get("description") or ""), *said]), False)
 
 
 def _post(post: Json, where: Mapping[str, str]) -> Said:

@@ -172,6 +172,10 @@ class _Press:
                 for at, item in readable:
                     await self._thread(at, item)
                 rest = []
+            case "pages":  # to read, beside the record that has every web part's settings
+                for at, item in readable:
+                    await self._site_page(at, item)
+                rest = readable
             case _:
                 rest = readable
         for at, item in rest:
@@ -302,6 +306,11 @@ class _Press:
         where = {part: quote(posixpath.relpath(path, item.folder)) for part, path in files.items()}
         path = self._path(item.folder, item.name, item, ".html", tagged=True)
         text = await asyncio.to_thread(transcript.thread, record, where)
+        self._note(await self._out.text(path, _when(item), text), [item])
+
+    async def _site_page(self, at: int, item: Planned) -> None:
+        text = await asyncio.to_thread(transcript.site_page, await self._record(at, item))
+        path = self._path(item.folder, item.name, item, ".html", tagged=True)
         self._note(await self._out.text(path, _when(item), text), [item])
 
     async def _attached(self, at: int, item: Planned, record: Json) -> dict[str, str]:

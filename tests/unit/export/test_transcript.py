@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.export.transcript import Said, page, shaped, talk, thread
+from shared.export.transcript import Said, page, shaped, site_page, talk, thread
 
 
 def test_a_thread_reads_as_who_said_what_and_when_in_its_order() -> None:
@@ -80,3 +80,22 @@ def test_a_talk_shows_pictures_that_are_at_hand_and_loads_none() -> None:
     assert "reactions: like" in text
     assert "<pre>[channelAdded]</pre>" in text
     assert "img-src data:" in text
+
+
+def test_a_site_page_reads_as_its_canvas_stands_and_runs_nothing() -> None:
+    texts = {"searchablePlainTexts": [{"key": "k", "value": "Row <1>"}]}
+    data = {"title": "List & more", "description": "Shows", "serverProcessedContent": texts}
+    columns = [{"webparts": [{"innerHtml": "<h2>Plan</h2><script>x()</script>"}, {"webPartType": "t", "data": data}]}]
+    canvas = {"horizontalSections": [{"columns": columns}], "verticalSection": {"webparts": [{"innerHtml": "aside"}]}}
+    record = {"title": "The <plan>", "canvasLayout": canvas, "publishingState": {"level": "published"}}
+    text = site_page(record).decode()
+    assert "<h1>The &lt;plan&gt;</h1>" in text
+    assert "<h2>Plan</h2>" in text
+    assert "List &amp; more" in text
+    assert "Row &lt;1&gt;" in text
+    assert text.index("Plan</h2>") < text.index("aside")
+    assert "x()" not in text
+
+
+def test_a_site_page_without_a_canvas_still_has_its_title() -> None:
+    assert "<h1>Broken</h1>" in site_page({"title": "Broken", "o365:NoCanvas": True}).decode()

@@ -149,6 +149,32 @@ async def test_the_libraries_of_a_site_come_out_side_by_side() -> None:
         assert {"Documents/Notes/0/note 0.txt", "Contracts/2025/contract 0.txt"} <= names
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("pages", {"Plan.aspx": (".html", ".json"), "Home.aspx": (".html", ".json")}),
+        ("lists", {"Board/Build": (".json",), "Projects/Apollo": (".json",)}),
+    ],
+)
+async def test_pages_of_a_site_can_be_read_and_its_lists_come_row_by_row(
+    kind: str, wanted: dict[str, tuple[str, ...]]
+) -> None:
+    async with staged(kind) as play:
+        owner = play.owner("adele")
+        await play.back_up(owner)
+        house = play.house()
+        chosen = Selection(owner, (kind,), play.worlds.clock.now())
+        await export.order(house, chosen, "eml", records=False, export="x1", by="auditor", reason="case 7")
+        await drain(play.worlds, house)
+        found = files_of(play.worlds)
+        names = [name.partition(f"/{kind}/")[2] for name in found]
+        for begins, endings in wanted.items():
+            assert {e for e in endings for n in names if begins in n and n.endswith(e)} == set(endings), names
+        if kind == "pages":
+            [text] = [data for name, data in found.items() if "Plan" in name and name.endswith(".html")]
+            assert b"<h2>Plan</h2>" in text
+
+
 async def test_an_mbox_is_read_by_the_standard_library(stage: Stage, tmp_path: Path) -> None:
     boxes = {path: data for path, data in (await stage.exported("mail", mail="mbox")).items() if path.endswith(".mbox")}
     read = []
