@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from bench.counted import CountedBlobs, CountedQueue, CountedRows, Spent
 from bench.figures import Chapter, Tell
+from sandbox.tenant import site_list_mutations as lists
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.seed_contacts import seed_contacts
 from sandbox.tenant.seed_drives import give_drive, seed_everyday
@@ -28,7 +29,7 @@ from shared.kinds import KINDS
 from shared.model import Owner, Place, Selection
 from tests.rig import Probe, Worlds, drain, process, worlds
 
-UPN = "busy@contoso.example"
+UPN, SITE = "busy@contoso.example", "busy"
 CHANGED = 0.01
 AIM_STORAGE = 0.03  # requests to storage per small item of a full run
 OPTIONS = Options(latency_s=0, throttling=False, delta_replays=False, delta_empty_pages=False)
@@ -87,12 +88,31 @@ def _new_title(n: int) -> dict[str, object]:
     return {"do": "edit_user", "user": UPN, "job_title": f"Title {n}"}
 
 
+ROWS = [
+    {"name": "Amount", "kind": "number"},
+    {"name": "State", "kind": "choice", "facet": {"choices": ["Open", "Closed"], "displayAs": "dropDownMenu"}},
+    {"name": "Boss", "kind": "personOrGroup"},
+]
+
+
+def _list(tenant: Tenant, user: User, items: int) -> None:
+    """A list of so many rows, each with a person in it."""
+    lists.add_list(tenant, SITE, "Rows", columns=ROWS)
+    for n in range(items - 1):  # and the list
+        lists.add_list_item(tenant, SITE, "Rows", f"Row {n:05d}", Amount=float(n), State="Open", Boss=user.upn)
+
+
+def _new_row(n: int) -> dict[str, object]:
+    return {"do": "edit_list_item", "site": SITE, "list_name": "Rows", "item": f"Row {n:05d}", "State": "Closed"}
+
+
 CASES = (
     Case("mail", 2000, _mail, _new_mail),
     Case("contacts", 2000, lambda t, u, n: seed_contacts(t.contacts[u.id], count=n - 1), _new_contact),
     Case("files", 2000, lambda t, u, n: seed_everyday(t, u, files=n), _new_file),
     Case("events", 2000, _made(_new_event), lambda n: _new_event(5000 + n)),
     Case("tasks", 2000, _made(_new_task), lambda n: _new_task(5000 + n)),
+    Case("lists", 2000, _list, _new_row),
     Case("rules", 100, _made(_new_rule), lambda n: _new_rule(5000 + n), None),
     Case("settings", 100, _made(_new_category), lambda n: _new_category(5000 + n), None),  # one item, all in it
     Case("profile", 100, _made(_new_title), lambda n: _new_title(5000 + n), None),
@@ -127,8 +147,17 @@ async def _staged(case: Case, items: int) -> AsyncIterator[_Stage]:
     async with worlds("empty", OPTIONS) as there:
         user = there.tenant.add_user(UPN, "Busy Person")
         there.tenant.add_mailbox(user)
+        there.tenant.add_group(SITE, "Busy site")
         case.fill(there.tenant, user, items)
-        yield _Stage(there, case.kind, Owner(there.tenant.id, "user", user.id, UPN))
+        yield _Stage(there, case.kind, _owner(there.tenant, case.kind, user, SITE))
+
+
+def _owner(tenant: Tenant, kind: str, user: User, site: str) -> Owner:
+    if "user" in KINDS[kind].owner_types:
+        return Owner(tenant.id, "user", user.id, user.upn)
+    found = tenant.find_site(site)
+    assert found is not None
+    return Owner(tenant.id, "site", found.id, found.web_url.partition("://")[2])
 
 
 class _Stage:
@@ -150,12 +179,13 @@ class _Stage:
         return f"{run.state}, {run.account.lost} lost", run.account.bytes
 
     async def give_back(self) -> tuple[str, int]:
-        """Into an empty mailbox and an empty drive."""
+        """Into an empty mailbox, an empty drive, an empty site."""
         tenant = self.there.tenant
         user = tenant.add_user("other", "Other Person")
         tenant.add_mailbox(user)
         give_drive(tenant, user)
-        place = Place(Owner(tenant.id, "user", user.id, user.upn), "original")
+        tenant.add_group("other", "Other site")
+        place = Place(_owner(tenant, self._kind, user, "other"), "original")
         house = self._house()
         selection = Selection(self._owner, (self._kind,), self.there.clock.now() + timedelta(seconds=1))
         await restore.order(house, selection, place, "create", restore="bench", preview=False, by="bench")
