@@ -41,7 +41,8 @@ def add_library(tenant: Tenant, site: Site, name: str = DEFAULT, *, made: SiteLi
 def give_libraries(tenant: Tenant, site: Site) -> Drive:
     """A site as it comes: its default library, and one of the service's own that nobody sees."""
     drive = add_library(tenant, site)
-    add_library(tenant, site, "Form Templates").system = True
+    hidden = add_library(tenant, site, "Form Templates")
+    hidden.system = lists_of(tenant, site).lists[hidden.list_id].system = True
     return drive
 
 

@@ -158,7 +158,8 @@ async def test_runs_and_restores_tell_their_account_and_no_names(caplog: pytest.
         await plan.tick(house)
         await drain(there, house)
         [runs, *_] = [[facts for name, facts in told(caplog) if name == "run"]]
-        assert {run["lane"] for run in runs} == {"mailbox", "drive"} and {run["state"] for run in runs} == {"done"}
+        assert {run["lane"] for run in runs} == {"mailbox", "drive", "chats"}
+        assert {run["state"] for run in runs} == {"done"}
         for run in runs:
             assert run["listed"] == sum(run[n] for n in ("kept", "unchanged", "gone", "skipped", "lost")) > 0
         owner = await plan.find(house, f"adele@{there.tenant.domain}")

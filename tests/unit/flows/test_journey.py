@@ -97,7 +97,7 @@ async def test_a_doubled_timer_plans_nothing_twice(stage: Stage) -> None:
     stage.worlds.clock.advance(45)
     await plan.tick(stage.house)
     await drain(stage.worlds, stage.house)
-    assert len(await stage.runs()) == 2  # a mailbox and a drive
+    assert len(await stage.runs()) == 3  # a mailbox, a drive and chats
 
 
 async def test_a_person_who_asks_for_everyone_does_not_wait_for_the_timers_gap(stage: Stage) -> None:
@@ -105,7 +105,7 @@ async def test_a_person_who_asks_for_everyone_does_not_wait_for_the_timers_gap(s
     stage.worlds.clock.advance(10)
     await plan.now(stage.house, [])
     await drain(stage.worlds, stage.house)
-    assert len(await stage.runs()) == 4
+    assert len(await stage.runs()) == 2 * 3  # a mailbox, a drive and chats, each twice
 
 
 async def test_a_lane_whose_ticket_was_lost_is_sent_again(stage: Stage) -> None:
