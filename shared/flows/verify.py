@@ -29,6 +29,7 @@ from shared.vault.shelf import Shelf
 TASK = "verify"
 AT_ONCE = 8  # feeds of one owner under inspection at a time
 OWNERS_AT_ONCE = 1000
+UNTOLD = "untold"  # instead of a shelf's print: which parts nothing points at can't be said this time
 
 
 async def start(house: House, *, by: str, deep: str = "today") -> CareRow:
@@ -126,7 +127,7 @@ async def _shelf(care: Care, point: _Point) -> Shelf:
     if point.shelf == shelf.print:
         shelf.join(await care.house.catalog.marks(care.row.care))
     if point.shelf and (point.shelf != shelf.print or shelf.met_count < point.met):
-        point.shelf = "changed"  # parts came or went, or marks are gone: strays can't be told this time
+        point.shelf = UNTOLD  # parts came or went, or marks are gone
     else:
         point.shelf = shelf.print
     return shelf
@@ -137,7 +138,7 @@ async def _keep_marks(care: Care, shelf: Shelf) -> None:
 
 
 async def _count_strays(care: Care, point: _Point, shelf: Shelf) -> None:
-    """Parts that no page points at: what crashes leave behind."""
+    """Parts that no page points at: what crashes leave behind. Not said at all where a page could not be asked."""
     if point.shelf == shelf.print:
         count, size = shelf.unmet()
         await _save(care, point, {"parts": len(shelf), "unreferenced_parts": count, "unreferenced_bytes": size})
@@ -163,6 +164,8 @@ async def _owner(care: Care, owner: Owner, point: _Point, shelf: Shelf) -> bool:
                 tasks.create_task(_inspect(care, one, point))
         await _tell(care, owner, batch)
         point.unreadable += [name for one in batch for name in one.unreadable]
+        if point.unreadable:
+            point.shelf = UNTOLD  # a page that can't be read might point at any part, even if it was put back since
         point.feed = max(point.feed, batch[-1].prefix)
         await _save(care, point, _sum(one.counts for one in batch))
         if point.partial or care.late:

@@ -127,4 +127,28 @@ async def test_a_verification_hands_itself_on_and_finds_the_same(kept: tuple[Wor
     row = await verified(there, hasty)
     assert row.hop > 3 and row.state == "done"
     assert {d.key for d in await hasty.catalog.damages()} == wanted
-    assert row.counts["unreferenced_parts"] == 0
+
+
+async def test_what_a_page_that_cannot_be_read_may_point_at_is_not_called_unreferenced(
+    kept: tuple[Worlds, Saved],
+) -> None:
+    there, saved = kept
+    reset(there, saved)
+    page = next(n for n in sorted(saved.blobs) if "/files/" in n and n.endswith("2.zip"))  # names the large files
+    there.blobs.blobs[page] = there.blobs.blobs[page][:-1]
+    row = await verified(there, house_of(there))
+    assert row.counts["damages"] > 0 and "unreferenced_parts" not in row.counts
+
+
+async def test_marks_of_parts_go_from_ticket_to_ticket(kept: tuple[Worlds, Saved]) -> None:
+    there, saved = kept
+    reset(there, saved)
+    await there.blobs.create(f"parts/00/{'00' * 32}", b"left by a crash")
+    there.clock.advance(60)
+    house = house_of(there)
+    row = await verified(there, replace(house, limits=replace(house.limits, lane_budget_s=0.008)))
+    assert row.hop > 3
+    assert {n: row.counts[n] for n in ("parts", "unreferenced_parts", "damages") if n in row.counts} == {
+        "parts": 9,
+        "unreferenced_parts": 1,
+    }
