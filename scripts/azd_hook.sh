@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 
 PYTHON="${PYTHON:-python3}" sh sandbox/venv.sh .venv
 tenant="${HOLDFAST_TENANT_ID:-${AZURE_TENANT_ID:-$(az account show --query tenantId -o tsv)}}"
-set -- "$1" --env "$AZURE_ENV_NAME" --tenant "$tenant" --kinds "${HOLDFAST_KINDS:-}" --azd
+set -- "$1" --env "$AZURE_ENV_NAME" --tenant "$tenant" --azd
+set -- "$@" --kinds "${HOLDFAST_KINDS:-}" --owner-types "${HOLDFAST_OWNER_TYPES:-}"
+set -- "$@" --user-kinds "${HOLDFAST_USER_KINDS:-}" --group-kinds "${HOLDFAST_GROUP_KINDS:-}" --site-kinds "${HOLDFAST_SITE_KINDS:-}"
 [ "${HOLDFAST_EXCHANGE_RBAC:-no}" = yes ] && set -- "$@" --exchange-rbac
 [ -n "${HOLDFAST_DEPARTMENT_ROLES:-}" ] && set -- "$@" --departments "$HOLDFAST_DEPARTMENT_ROLES"
 [ "${HOLDFAST_SELF_SERVICE:-off}" = on ] && set -- "$@" --self-service

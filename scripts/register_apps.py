@@ -28,7 +28,8 @@ from scripts.directory import Directory
 from scripts.registration import API_ROLES, Found, Part, Wanted, differences, role_id, wanted, warnings
 from shared.errors import Misconfigured, NotPermitted, Verdict
 from shared.graph.hosts import CLOUDS
-from shared.permissions import reads, scoped_by_exchange, writes
+from shared.model import OwnerType
+from shared.permissions import EVERYONE, Narrowed, reads, scoped_by_exchange, writes
 from shared.ports import Clock
 
 Say = Callable[[str], None]
@@ -94,9 +95,9 @@ class Work:
 async def run(args: argparse.Namespace, directory: Directory, clock: Clock, say: Say, ask: Callable[[str], str]) -> int:
     """The whole command; the exit status."""
     wants = wanted(
-        args.env, kinds=args.kinds, parts=args.only, identities=_identities(args),
-        issuer=f"{args.login_url}/{args.tenant}/v2.0", audience=args.audience, exchange=args.exchange_rbac,
-        departments=args.departments, everybody=args.self_service,
+        args.env, kinds=args.kinds, owner_types=args.owner_types, narrowed=_narrowed(args), parts=args.only,
+        identities=_identities(args), issuer=f"{args.login_url}/{args.tenant}/v2.0", audience=args.audience,
+        exchange=args.exchange_rbac, departments=args.departments, everybody=args.self_service,
     )  # fmt: skip
     work = Work(directory, say, clock.now())
     changes, cautions = await work.look(wants)
@@ -113,7 +114,7 @@ async def run(args: argparse.Namespace, directory: Directory, clock: Clock, say:
         if args.azd:
             await asyncio.to_thread(_azd, f"HOLDFAST_{part.upper()}_CLIENT_ID", found.client_id)
     if args.exchange_rbac:
-        say(exchange_commands(made, args.kinds))
+        say(exchange_commands(made, args.kinds, args.owner_types, _narrowed(args)))
     return 0
 
 
@@ -156,9 +157,13 @@ async def store_secret(vault: str, name: str, text: str, ends: datetime) -> None
         await client.set_secret(name, text, expires_on=ends, content_type="client secret")
 
 
-def exchange_commands(made: dict[Part, Found], kinds: Sequence[str]) -> str:
+def exchange_commands(
+    made: dict[Part, Found], kinds: Sequence[str], owner_types: Sequence[OwnerType], narrowed: Narrowed
+) -> str:
     """What an Exchange administrator runs in place of Entra's grants (Exchange docs: RBAC for Applications)."""
-    needed: dict[Part, tuple[str, ...]] = {"backup": reads(kinds), "restore": writes(kinds)}
+    needed: dict[Part, tuple[str, ...]] = {
+        "backup": reads(kinds, owner_types, narrowed), "restore": writes(kinds, owner_types, narrowed),
+    }  # fmt: skip
     lines = ["# Exchange Online PowerShell; choose the filter that names your mailboxes", "$scope = 'Holdfast'"]
     lines += ["New-ManagementScope -Name $scope -RecipientRestrictionFilter \"CustomAttribute1 -eq 'Backup'\""]
     for part, found in made.items():
@@ -180,6 +185,10 @@ def _identities(args: argparse.Namespace) -> dict[Part, str]:
     return {"backup": args.backup_identity, "restore": args.restore_identity}
 
 
+def _narrowed(args: argparse.Namespace) -> Narrowed:
+    return {"user": args.user_kinds, "group": args.group_kinds, "site": args.site_kinds}
+
+
 def _part(text: str) -> Part:
     if text not in ("backup", "restore"):
         raise Misconfigured(f"{text!r}: backup or restore signs in, nothing else")
@@ -192,6 +201,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--env", required=True, help="name of the installation, as in azd")
     p.add_argument("--tenant", required=True, help="directory (tenant) id")
     p.add_argument("--kinds", type=_words, default=[], help="kinds, comma separated; not given: all")
+    p.add_argument("--owner-types", type=_owner_types, default=EVERYONE, help="of user,group,site; not given: all")
+    for each in EVERYONE:
+        p.add_argument(f"--{each}-kinds", type=_words, default=[], help=f"of those, only these of a {each}")
     p.add_argument("--only", type=_words, default=list(get_args(Part)), help="of backup,restore,api")
     p.add_argument("--backup-identity", default="", help="principal id of the backup app's managed identity")
     p.add_argument("--restore-identity", default="", help="principal id of the restore app's managed identity")
@@ -210,6 +222,13 @@ def parser() -> argparse.ArgumentParser:
     mode.add_argument("--dry-run", action="store_true")
     mode.add_argument("--check", action="store_true")
     return p
+
+
+def _owner_types(text: str) -> list[OwnerType]:
+    named = _words(text)
+    if strangers := [name for name in named if name not in EVERYONE]:
+        raise argparse.ArgumentTypeError(f"{', '.join(strangers)}: there are {', '.join(EVERYONE)}")
+    return [each for each in EVERYONE if each in named] or list(EVERYONE)
 
 
 def _words(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from shared import permissions
 from shared.api import tokens
+from shared.model import OwnerType
 from shared.permissions import GRAPH_APP_ID, ROLE_IDS
 
 Json = dict[str, Any]
@@ -87,6 +88,8 @@ def wanted(
     env: str,
     *,
     kinds: Iterable[str] = (),
+    owner_types: Iterable[OwnerType] = permissions.EVERYONE,
+    narrowed: permissions.Narrowed | None = None,
     parts: Iterable[Part] = ("backup", "restore", "api"),
     identities: Mapping[Part, str] | None = None,
     issuer: str = "",
@@ -98,9 +101,10 @@ def wanted(
     """The registrations of an installation. `identities`: principal id of the managed identity behind each app.
     `exchange`: mailbox roles are left out, as Exchange grants them for some mailboxes only. `departments`: names that
     get an app role of the API. `everybody`: self-service."""
-    names, ids, named = list(kinds), identities or {}, tuple(departments)
-    reads, writes = permissions.reads(names, departments=bool(named)), permissions.writes(names)
-    roles: dict[Part, tuple[str, ...]] = {"backup": reads, "restore": writes, "api": ()}
+    of, ids, named = (list(kinds), list(owner_types), narrowed), identities or {}, tuple(departments)
+    roles: dict[Part, tuple[str, ...]] = {
+        "backup": permissions.reads(*of, members=bool(named)), "restore": permissions.writes(*of), "api": (),
+    }  # fmt: skip
     made = []
     for part in parts:
         needed = tuple(r for r in roles[part] if not (exchange and permissions.scoped_by_exchange(r)))

@@ -6,30 +6,51 @@ in every tenant, and the registration script compares them with the tenant's own
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
 
 from shared.kinds import KINDS, owners
 from shared.kinds.kind import Kind
+from shared.model import OwnerType
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 # Roles that Exchange can grant for some mailboxes only (Exchange docs: RBAC for Applications).
 SCOPED_BY_EXCHANGE = ("Mail.", "Contacts.", "Calendars.", "MailboxSettings.")
 
 
-def reads(kinds: Iterable[str] = (), *, departments: bool = False) -> tuple[str, ...]:
-    """What the backup app needs for these kinds (none named: all): its own kinds' read roles and the list of owners;
-    with `departments` also who is in a group."""
-    named = _named(kinds)
-    needed = {role for kind in named for role in kind.read_permissions}
-    listed = {owners.READ_PERMISSIONS[owner_type] for kind in named for owner_type in kind.owner_types}
-    members = {owners.READ_MEMBERS} if departments else set()
-    return tuple(sorted(needed | listed | members))
+EVERYONE: tuple[OwnerType, ...] = get_args(OwnerType)
+Narrowed = Mapping[OwnerType, Sequence[str]]  # kinds of one type of owner; none named: all
 
 
-def writes(kinds: Iterable[str] = ()) -> tuple[str, ...]:
+def kept(
+    kinds: Iterable[str] = (), owner_types: Iterable[OwnerType] = EVERYONE, narrowed: Narrowed | None = None
+) -> dict[str, frozenset[OwnerType]]:
+    """The kinds that are backed up (none named: all), each with the types of owners that it is backed up of."""
+    chosen = {kind.name: frozenset(filter(kind.owner_types.__contains__, owner_types)) for kind in _named(kinds)}
+    for owner_type, names in (narrowed or {}).items():
+        out = {name for name in chosen if names and name not in {kind.name for kind in _named(names)}}
+        chosen |= {name: chosen[name] - {owner_type} for name in out}
+    return {name: types for name, types in chosen.items() if types}
+
+
+def reads(
+    kinds: Iterable[str] = (), owner_types: Iterable[OwnerType] = EVERYONE, narrowed: Narrowed | None = None, *,
+    members: bool = False,
+) -> tuple[str, ...]:  # fmt: skip
+    """What the backup app needs for these kinds of these owners: the kinds' own roles and the lists of owners; with
+    `members` also who is in a group."""
+    of = kept(kinds, owner_types, narrowed)
+    needed = {role for name, types in of.items() for each in types for role in KINDS[name].reads_of(each)}
+    listed = {owners.READ_PERMISSIONS[each] for types in of.values() for each in types}
+    return tuple(sorted(needed | listed | ({owners.READ_MEMBERS} if members else set())))
+
+
+def writes(
+    kinds: Iterable[str] = (), owner_types: Iterable[OwnerType] = EVERYONE, narrowed: Narrowed | None = None
+) -> tuple[str, ...]:
     """What the restore app needs."""
-    named = _named(kinds)
-    return tuple(sorted({role for kind in named for role in (*kind.write_permissions, *kind.spare_permissions)}))
+    able = [KINDS[name] for name in kept(kinds, owner_types, narrowed)]
+    return tuple(sorted({role for kind in able for role in (*kind.write_permissions, *kind.spare_permissions)}))
 
 
 def scoped_by_exchange(role: str) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 from shared import permissions
 from shared.checkup.instruments import AzureInstruments, Token
 from shared.checkup.nouns import App, Registered, Setup
-from shared.kinds import KINDS
 from shared.ports import Clock
 from shared.settings import ByConnectionString, ByFederation, ByIdentity, Registration, Settings, Storage
 from shared.storage import Wire
@@ -70,14 +69,9 @@ def _registrations(settings: Settings) -> Mapping[App, Registration]:
 def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
     """What the settings say, without any secret."""
     cloud, stores, policy = settings.cloud, settings.stores, settings.policy
-    named = policy.kinds or tuple(KINDS)
-    kept = {
-        name: frozenset(owner for owner in KINDS[name].owner_types if name in (policy.narrowed.get(owner) or named))
-        for name in named
-    }
-    names = [name for name, owner_types in kept.items() if owner_types]
-    needed = frozenset(permissions.writes(names))
-    reads = permissions.reads(names, departments=bool(settings.api.departments))
+    of = (policy.kinds, policy.owner_types, policy.narrowed)
+    needed = frozenset(permissions.writes(*of))
+    reads = permissions.reads(*of, members=bool(settings.api.departments))
     vault = stores.vault
     return Setup(
         role=settings.role,
@@ -98,7 +92,7 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
         retention_identity=settings.retention.identity_client_id,
         forgets=bool(settings.retention.everyone or settings.retention.kinds or settings.retention.owners),
         owner_types=policy.owner_types,
-        kinds={name: kept[name] for name in names},
+        kinds=permissions.kept(policy.kinds, narrowed=policy.narrowed),  # whatever type of owner is left out
         needed={"backup": frozenset(reads), "restore": needed, "target": needed},
         by_exchange=frozenset(role for role in permissions.ROLE_IDS if permissions.scoped_by_exchange(role)),
     )

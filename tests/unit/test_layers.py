@@ -41,7 +41,7 @@ MAY = {
     "shared.quickxor": (),
     "shared.telemetry": (),
     "shared.otel": ("shared.telemetry",),
-    "shared.permissions": ("shared.kinds",),
+    "shared.permissions": ("shared.kinds", "shared.model"),
     "shared.storage": ("shared.errors",),
     "shared.ports": ("shared.model", "shared.graph.steps"),
     "shared.graph.steps": ("shared.model",),

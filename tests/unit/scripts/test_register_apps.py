@@ -18,7 +18,7 @@ from scripts.registration import API_ROLES, differences, role_id, wanted
 from shared.api.tokens import ROLES
 from shared.errors import Misconfigured, NotPermitted
 from shared.kinds import KINDS
-from shared.permissions import ROLE_IDS, reads, scoped_by_exchange, writes
+from shared.permissions import ROLE_IDS, kept, reads, scoped_by_exchange, writes
 from tests.unit.scripts.fake_directory import FakeDirectory
 
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -96,10 +96,28 @@ async def test_nothing_is_done_without_a_yes(desk: Desk) -> None:
 
 async def test_each_app_gets_exactly_the_roles_of_its_kinds(desk: Desk) -> None:
     assert await desk("--kinds", "contacts,files") == 0
-    assert desk.fake.roles_of(desk.app("backup")["appId"]) == {"Contacts.Read", "Files.Read.All", "User.Read.All"}
+    reading = {"Contacts.Read", "Files.Read.All", "User.Read.All", "Sites.Read.All"}
+    assert desk.fake.roles_of(desk.app("backup")["appId"]) == reading, "libraries lie in sites"
     assert desk.fake.roles_of(desk.app("restore")["appId"]) == set(writes(["contacts", "files"]))
     assert desk.fake.roles_of(desk.app("api")["appId"]) == set()
     assert f"HOLDFAST_BACKUP_CLIENT_ID={desk.app('backup')['appId']}" in desk.said
+
+
+async def test_types_of_owners_that_are_left_out_cost_no_role(desk: Desk) -> None:
+    assert await desk("--kinds", "contacts,files", "--owner-types", "user") == 0
+    reading = {"Contacts.Read", "Files.Read.All", "User.Read.All"}
+    assert desk.fake.roles_of(desk.app("backup")["appId"]) == reading
+    assert await desk("--kinds", "files,lists,planner", "--site-kinds", "files", "--owner-types", "site") == 0
+    assert desk.fake.roles_of(desk.app("backup")["appId"]) == {"Sites.Read.All"}
+    assert desk.fake.roles_of(desk.app("restore")["appId"]) == {"Sites.ReadWrite.All"}
+    with pytest.raises(SystemExit):
+        await desk("--owner-types", "people")
+
+
+def test_what_is_kept_is_what_every_list_names() -> None:
+    assert kept(["mail", "files"], ["user"]) == {"mail": {"user"}, "files": {"user"}}
+    assert kept(["mail", "files"], narrowed={"user": ["files", "chats"], "group": []}) == {"files": {"user", "site"}}
+    assert kept(["planner"], ["user", "site"]) == {}
 
 
 async def test_a_second_time_finds_nothing_to_do(desk: Desk) -> None:
