@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -77,6 +78,11 @@ class Ledger:
     async def put_lane(self, lane: LaneRow) -> LaneRow:
         """The row with its new ETag. Contended when it is not the one that `lane.etag` was read with."""
         return replace(lane, etag=await self._write(LANES, ledger.lane_row(lane), lane.etag))
+
+    async def begin_run(self, run: RunRow) -> None:
+        """Note that a run is under way. What is told of it already stays: another worker may have ended it."""
+        with suppress(Contended):
+            await self._rows.swap(RUNS, [(row, "") for row in ledger.run_rows(run)])
 
     async def put_run(self, run: RunRow) -> None:
         await self._rows.upsert(RUNS, ledger.run_rows(run))

@@ -41,12 +41,12 @@ async def serve(ticket: LaneTicket, house: House) -> None:
         run = await _crawl(run, walk, clerk, heartbeat, whys, heard, orderly=entered.orderly, only=ticket.only)
     except HandOn:
         await clerk.write()
-        await house.catalog.put_run(run)
+        await house.catalog.begin_run(run)
         await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, hop=ticket.hop + 1)))
         return
     except Exception:
         await clerk.write()  # what is taken already is not taken again
-        await house.catalog.put_run(run)
+        await house.catalog.begin_run(run)
         raise
     if whys or not (entered.orderly or ticket.only):  # who left in good order left no problem behind
         await _tell_owner(house, run.lane, list(run.problems) if whys else [])
@@ -135,7 +135,7 @@ class _Heartbeat:
             raise HandOn
         before, self.row = self.row, await lanes.touch(self._house, self.row)
         if self.row is not before and not self._told:
-            await self._house.catalog.put_run(self._run)
+            await self._house.catalog.begin_run(self._run)
             self._told = True
 
 
@@ -143,7 +143,7 @@ async def _run_row(house: House, entered: Entered) -> RunRow:
     row = entered.row
     if not entered.first and (there := await house.catalog.run(house.tenant, row.run)):
         return there
-    return RunRow(row.run, row.lane, row.slot, "running", house.clock.now())
+    return lanes.begun(house, row)
 
 
 async def _retry_owed(house: House, run: RunRow) -> None:

@@ -15,6 +15,7 @@ from shared.work.tickets import LaneTicket
 
 RUN_ID = re.compile(r"\w+-(?P<type>[a-z]+)-(?P<id>.+)-(?P<lane>[a-z]+)")  # as `run_id` makes it
 
+
 @dataclass(frozen=True, slots=True)
 class Entered:
     """A lane that this worker holds. `orderly`: the one before left in good order; if not, it may have died between a
@@ -121,4 +122,5 @@ async def look_up(house: House, run: str) -> RunRow | None:
 
 
 def begun(house: House, row: LaneRow) -> RunRow:
+    """A run begins when it is planned: whoever works on it, at whatever hop, says the same."""
     return RunRow(row.run, row.lane, row.slot, "running", row.planned_at or house.clock.now())
