@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from shared.catalog.nouns import OutcomeRow
 from shared.errors import Archived, Contended, Damaged, Misconfigured, NeedsPerson, TryLater, Unreachable, Verdict
+from shared.flows import turns
 from shared.flows.keep import NOT_UNDERSTOOD, groups
 from shared.flows.select import Frame, View, changed_since
-from shared.flows.walk import Walk, WouldWrite, outage
+from shared.flows.walk import Failing, Walk, WouldWrite, outage
 from shared.graph.steps import Refused, Steps
 from shared.kinds.kind import Into, Kind
 from shared.model import Kept, Mode, Restored, Version
@@ -62,7 +63,8 @@ class KindWork:
         return await self._walked()
 
     async def _walked(self) -> bool:
-        return await (self._items() if self.work.row.selection.items else self._folders())
+        through = await (self._items() if self.work.row.selection.items else self._folders())
+        return through and await self._late_turn()
 
     async def _list_anew(self) -> None:
         """The target's next backup looks at everything: what was given back bears times of long ago."""
@@ -250,21 +252,75 @@ class KindWork:
                 frame.after = versions[-1].item_id
             return
         together = self._together(frame.into)
-        for group in groups(wanted, TOGETHER if together else AT_ONCE):
-            outcomes = [] if together else await self._give_back(group, frame.into)
+        while wanted:
+            group = wanted[: TOGETHER if together else AT_ONCE]
+            results: Sequence[Restored | TryLater] = [] if together else await self._give_back(group, frame.into)
             if together or self._together(frame.into):  # which a first attempt may have found out
-                together, outcomes = True, await self._as_one(group, frame.into)
-            await self._tell(group, outcomes, frame)
-            frame.after = group[-1].item_id
-            await self._save(*self._sums(group, outcomes))
-            if self.work.must_stop and group[-1] is not wanted[-1]:
+                together, results = True, await self._as_one(group, frame.into)
+            group, wanted = group[: len(results)], wanted[len(results) :]
+            await self._done_with(group, results, frame)
+            if self.work.must_stop and wanted:
                 return
         frame.after = versions[-1].item_id
+
+    async def _done_with(self, group: Sequence[Version], results: Sequence[Restored | TryLater], frame: Frame) -> None:
+        """Tell what became of items and save it with the progress; who got no answer has another turn. Raises Waits
+        where all others have to wait for it, too."""
+        progress, in_order = self.work.progress, self.kind.in_order
+        first = next((n for n, result in enumerate(results) if isinstance(result, TryLater)), len(group))
+        progress.stops = 0 if first else progress.stops
+        wait_s = None
+        if first < len(group) and in_order and not self.work.row.preview:
+            wait_s = turns.wait_here_s(progress)
+        if wait_s is not None:
+            group, why, results = group[:first], results[first], results[:first]
+        outcomes: list[tuple[Version, Restored]] = []
+        for version, result in zip(group, results, strict=True):
+            if not isinstance(result, TryLater):
+                outcomes.append((version, result))
+            elif self.work.row.preview:
+                outcomes.append((version, _outcome(result)))
+            elif in_order or not turns.noted(progress, frame, version, result):
+                outcomes.append((version, turns.given_up(result)))
+        frame.after = group[-1].item_id if group else frame.after
+        if wait_s is not None and self.work.row.selection.items:
+            progress.items_done -= 1  # the item is not done
+        versions, told = [version for version, _ in outcomes], [outcome for _, outcome in outcomes]
+        await self._tell(versions, told, frame)
+        await self._save(*self._sums(versions, told))
+        if wait_s is not None:
+            raise turns.Waits(f"an item got no answer, and others follow it: {why}", wait_s)
+
+    async def _late_turn(self) -> bool:
+        """Who got no answer on the way has the next turn. True when nobody is left; False when the ticket has to stop
+        before. Raises Waits when some got none again."""
+        progress = self.work.progress
+        for late in turns.due(progress):
+            if self.work.must_stop:
+                return False
+            version = await self.view.at_moment(late.feed, late.item)
+            if version is None:  # its row went meanwhile (retention)
+                progress.late.remove(late)
+                await self._save({"failed": 1}, {})
+                continue
+            [result] = await self._give_back([version], late.frame.into)
+            if isinstance(result, TryLater) and turns.had(late, result):
+                await self._save({}, {})
+                continue
+            outcome = turns.given_up(result) if isinstance(result, TryLater) else result
+            progress.late.remove(late)
+            await self._tell([version], [outcome], late.frame)
+            await self._save(*self._sums([version], [outcome]))
+        if not progress.late:
+            return True
+        why = turns.until_next(progress)
+        await self._save({}, {})
+        raise why
 
     def _together(self, into: Into) -> bool:
         return into.path != NOWHERE and bool(self.kind.together(into))
 
-    async def _as_one(self, versions: Sequence[Version], into: Into) -> list[Restored]:
+    async def _as_one(self, versions: Sequence[Version], into: Into) -> list[Restored | TryLater]:
         """Several items in one document to read: all of them, or none."""
         told = [self._not_begun(version, into) for version in versions]
         found: str | Restored | Exception
@@ -274,7 +330,7 @@ class KindWork:
                 kept = [await self._read(versions[i]) for i in open_]
                 [found] = await self.walk.play_all([self.kind.restore_together(kept, into)])
                 if late := outage([found, found]):
-                    raise late
+                    await self._outage(late)
                 if isinstance(found, str | WouldWrite):  # not given back as what they were, and told so
                     why = self.kind.together(into)
                     found = Restored("skipped", found if isinstance(found, str) else "", (why,), why)
@@ -283,36 +339,60 @@ class KindWork:
             except Damaged as why:
                 for i in open_:
                     told[i] = Restored("failed", note=f"a kept copy is damaged: {why}")
-        return [_outcome(one) for one in told]
+        return [one if isinstance(one, TryLater) else _outcome(one) for one in told]
 
     async def _read(self, version: Version) -> Kept:
         version = await self.view.whole(version)
         return Kept(version, await self.view.house.vault.record(version))
 
-    async def _give_back(self, versions: Sequence[Version], into: Into) -> list[Restored]:
+    async def _give_back(self, versions: Sequence[Version], into: Into) -> list[Restored | TryLater]:
+        """What became of each, a TryLater where there is no answer yet. Of items that follow each other it may tell
+        fewer: none behind one without an answer is begun."""
         results = [self._not_begun(version, into) for version in versions]
-        for _ in range(TRIES_PER_ITEM):  # an answer that was lost: the act finds what it created
-            open_ = [i for i, r in enumerate(results) if isinstance(r, TryLater)]
-            if not open_:
+        rounds = [range(len(versions))] if not self.kind.in_order else [range(n, n + 1) for n in range(len(versions))]
+        for some in rounds:
+            await self._try_some(versions, results, some, into)
+            if self.kind.in_order and isinstance(results[some[0]], TryLater):
+                results = results[: some[0] + 1]
                 break
-            tried = await self._tried([versions[i] for i in open_], into)
-            if cold := next((one for one in tried if isinstance(one, Archived)), None):
-                raise cold  # the item is whole, and so may be all others: the restore waits for them
-            if late := outage(tried):
-                raise late
-            for i, result in zip(open_, tried, strict=True):
-                results[i] = result
-        told = [_outcome(result) for result in results]
+        told = [result if isinstance(result, TryLater) else _outcome(result) for result in results]
         for i, result in enumerate(results):
             if isinstance(result, WouldWrite):
                 known = result.losses
-                told[i] = replace(told[i], losses=await self._foreseen(versions[i]) if known is None else known)
+                losses = await self._foreseen(versions[i]) if known is None else known
+                told[i] = replace(_outcome(result), losses=losses)
         return told
 
-    async def _tried(self, versions: Sequence[Version], into: Into) -> list[Restored | Exception]:
-        if self.kind.in_order:
-            return [found for v in versions for found in await self.walk.play_all([await self._act(v, into)])]
-        return await self.walk.play_all(await asyncio.gather(*(self._act(version, into) for version in versions)))
+    async def _try_some(
+        self, versions: Sequence[Version], results: list[Restored | Exception], some: Sequence[int], into: Into
+    ) -> None:
+        for _ in range(TRIES_PER_ITEM):  # an answer that was lost: the act finds what it created
+            open_ = [i for i in some if isinstance(results[i], TryLater) and not isinstance(results[i], Failing)]
+            if not open_:
+                return
+            acts = await asyncio.gather(*(self._act(versions[i], into) for i in open_))
+            tried = await self.walk.play_all(acts)
+            if cold := next((one for one in tried if isinstance(one, Archived)), None):
+                raise cold  # the item is whole, and so may be all others: the restore waits for them
+            if late := outage(tried):
+                await self._outage(late)
+            for i, result in zip(open_, tried, strict=True):
+                results[i] = result
+
+    async def _outage(self, why: TryLater) -> None:
+        """The trouble is not the items'. Without an answer we come back for as long as it takes; with one that only
+        tells of trouble so often, for it may be the items' after all."""
+        if not isinstance(why, Failing):
+            raise why
+        if not self.work.row.preview:
+            await self._wait_here(why)
+
+    async def _wait_here(self, why: TryLater) -> None:
+        """All wait for what is at work; until it had its turns."""
+        wait_s = turns.wait_here_s(self.work.progress)
+        await self._save({}, {})
+        if wait_s is not None:
+            raise turns.Waits(str(why), wait_s)
 
     def _not_begun(self, version: Version, into: Into) -> Restored | Exception:
         if version.state != "kept":
@@ -357,8 +437,12 @@ class KindWork:
                 acts = await asyncio.gather(*(self._settling(group[i], frame.into) for i in open_))
                 for i, result in zip(open_, await self.walk.play_all(acts) if acts else (), strict=True):
                     tried[i] = result
-            if late := outage(tried):
+            if (late := outage(tried)) and not isinstance(late, Failing):
                 raise late
+            if why := next((result for result in tried if isinstance(result, TryLater)), None):
+                await self._wait_here(why)
+            else:
+                self.work.progress.stops = 0
             lost = [result if isinstance(result, tuple) else (_outcome(result).note,) for result in tried]
             told = [(v, Restored("completed", losses=why)) for v, why in zip(group, lost, strict=True) if why]
             await self._add_to([v for v, _ in told], [outcome for _, outcome in told], frame)

@@ -6,6 +6,7 @@ a ticket that is delivered twice, or dies anywhere, ends as if nothing had happe
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -115,9 +116,12 @@ async def serve(ticket: RestoreTicket, house: House) -> None:
     try:
         ended = await work.all_kinds()
     except Archived as why:
-        said = f"{WAITS} {why}"[:500]
-        await house.catalog.put_restore(replace(work.row, problems=(*work.row.problems, said)))
+        await _waiting(house, work.row, str(why), THAW_S)
         raise TryLater(f"{row.restore}: {why}", after_s=THAW_S) from why
+    except TryLater as why:
+        if not isinstance(why, Contended):  # which is another delivery's work
+            await _waiting(house, work.row, str(why), why.after_s)
+        raise
     except NeedsPerson as why:
         await _end(house, work.row, "failed", str(why))
         return
@@ -128,6 +132,14 @@ async def serve(ticket: RestoreTicket, house: House) -> None:
         await _end(house, work.row, _verdict(work.row))
     else:
         await house.queue.send(tickets.RESTORE, tickets.write(replace(ticket, hop=ticket.hop + 1)))
+
+
+async def _waiting(house: House, row: RestoreRow, why: str, wait_s: float) -> None:
+    """Tell people. Until the time has come the restore does not count as silent."""
+    due = house.clock.now() + timedelta(seconds=wait_s)
+    with contextlib.suppress(Contended):
+        problems = (*row.problems, f"{WAITS} {why}"[:500])
+        await house.catalog.put_restore(replace(row, problems=problems, touched_at=due))
 
 
 async def _end(house: House, row: RestoreRow, state: RestoreState, problem: str = "") -> None:
@@ -168,7 +180,7 @@ class Work:
             kind = self.house.kinds[name]
             view = await View.of(self.house, kind, self.row.selection.owner, self.row.selection.at)
             lane = scope(Lane(place.owner, kind.lane), restoring=True)
-            walk = Walk(self.house, graph, lane, dry=self.row.preview, whom=whom.answer)
+            walk = Walk(self.house, graph, lane, dry=self.row.preview, restoring=True, whom=whom.answer)
             if not await KindWork(self, kind, view, walk).serve():
                 return self.row.cancel
             self.progress = Progress([*self.progress.kinds_done, name])

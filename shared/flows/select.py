@@ -35,6 +35,17 @@ class Frame:
 
 
 @dataclass(slots=True)
+class Late:
+    """An item about which the service gave no answer, however often it was asked at once: it has another turn."""
+
+    frame: Frame
+    feed: str
+    item: str
+    why: str
+    turns: int = 0  # that it had
+
+
+@dataclass(slots=True)
 class Progress:
     """Where a restore stands: which kinds are done, and the folders on the way down to where it is now."""
 
@@ -42,6 +53,10 @@ class Progress:
     stack: list[Frame] | None = None  # None: the kind at work has not begun
     items_done: int = 0  # of a selection by item, in the kind at work
     settling: bool = False  # the kind at work is in its second walk
+    late: list[Late] = field(default_factory=list)  # in the kind at work
+    turns: int = 0  # that these had
+    stops: int = 0  # how often all waited for what is at work
+    given_up: int = 0  # how often in vain
 
     def write(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -55,7 +70,10 @@ def read_progress(text: str, owner: Owner) -> Progress:
         body = json.loads(text)
         stack = body["stack"]
         frames = [_frame(f) for f in stack] if stack is not None else None
-        return Progress(list(body["kinds_done"]), frames, int(body["items_done"]), body.get("settling") is True)
+        late = [Late(_frame(one.pop("frame")), **one) for one in body.get("late", ())]
+        counts = (int(body.get(name, 0)) for name in ("turns", "stops", "given_up"))
+        settling = body.get("settling") is True
+        return Progress(list(body["kinds_done"]), frames, int(body["items_done"]), settling, late, *counts)
     except (ValueError, KeyError, TypeError) as why:
         raise FormatUnknown(f"restore progress of {owner.key} can't be read; order the restore again") from why
 

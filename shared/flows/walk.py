@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from shared.errors import TryLater, Unreachable, Verdict
 from shared.flows.house import House
-from shared.graph.steps import Fetch, Foretold, Read, Refused, Reply, Step, Steps, Together, Upload, Whom
+from shared.graph.steps import NO_ANSWER, Fetch, Foretold, Read, Refused, Reply, Step, Steps, Together, Upload, Whom
 from shared.model import Chunk, Part
 from shared.ports import Graph, Pieces, Scope
 from shared.quickxor import QuickXor
@@ -18,6 +18,11 @@ from shared.quickxor import QuickXor
 T = TypeVar("T")
 TRIES_ON_MISMATCH = 2
 FIRST_BYTES = 16  # of a download, told to the kind
+TROUBLE = frozenset({500, 502, 503, 504})  # the service's own, not the item's
+
+
+class Failing(Unreachable):
+    """The service answered with nothing but its own trouble, for as long as one call is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,16 @@ class Walk:
     """One worker's way through a lane: the graph under one identity, one throttling scope, one vault.
 
     `dry`: a preview. Reads go out; the first step that would write ends its act with `WouldWrite`.
+    `restoring`: no act is told of the service's own trouble, which it might take for a refusal of what it gives back;
+    it ends with `Failing` and is played again later.
     """
 
     def __init__(
         self, house: House, graph: Graph, scope: Scope, *, dry: bool = False,
-        whom: Callable[[Whom], Awaitable[Reply]] | None = None,
+        restoring: bool = False, whom: Callable[[Whom], Awaitable[Reply]] | None = None,
     ) -> None:  # fmt: skip
         self._house, self._graph, self._scope, self._dry, self._whom = house, graph, scope, dry, whom
+        self._restoring = restoring
         self._half_loaded: set[str] = set()
 
     async def play(self, act: Steps[T]) -> T:
@@ -105,7 +113,7 @@ class Walk:
         async def many() -> None:
             try:
                 replies = await self._graph.send_all([wave[i] for i in small], self._scope)
-                answers.extend(zip(small, replies, strict=True))
+                answers.extend((i, self._failing(reply) or reply) for i, reply in zip(small, replies, strict=True))
             except Verdict as why:
                 answers.extend((i, why) for i in small)
 
@@ -117,6 +125,20 @@ class Walk:
         return sorted(answers, key=lambda answer: answer[0])
 
     async def _answer(self, step: Step) -> Reply:
+        reply = await self._asked(step)
+        if why := self._failing(reply):
+            raise why
+        return reply
+
+    def _failing(self, reply: Reply) -> Unreachable | None:
+        trouble = next((one for one in (reply, *reply.parts) if one.status in TROUBLE), None)
+        if trouble is None or not self._restoring:
+            return None
+        if trouble.body == NO_ANSWER:
+            return Unreachable("one of several requests got no answer; it may have been carried out")
+        return Failing(f"Graph answered {trouble.status} {trouble.code} again and again".replace("  ", " "))
+
+    async def _asked(self, step: Step) -> Reply:
         if self._dry and not step.reads:
             raise WouldWrite(step.losses if isinstance(step, Foretold) else None)
         match step:

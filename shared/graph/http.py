@@ -25,13 +25,12 @@ from shared.graph.line import Ask, Broken, Counts, Line, Stream, Tokens
 from shared.graph.pace import diagnose
 from shared.graph.scopes import is_mailbox
 from shared.graph.shapes import shape
-from shared.graph.steps import Fetch, Refused, Reply, Step, Upload
+from shared.graph.steps import NO_ANSWER, Fetch, Refused, Reply, Step, Upload
 from shared.graph.upload import send_pieces
 from shared.ports import Clock, Pieces, Scope
 
 T = TypeVar("T")
 Outcome = Reply | Verdict
-NO_ANSWER = b'{"error":{"code":"noUsableAnswer"}}'
 NO_SHAREPOINT = b'{"error":{"code":"noSharePoint"}}'
 LARGE = 1 << 20
 NATIVE = ("/$value", "/content", "/contentStream", "/$count")  # paths whose answer is no JSON
@@ -158,7 +157,9 @@ class GraphClient:
             headers.setdefault("Content-Type", "application/json")
         return Ask(
             step.method, url, shape(step.path) if to_graph else "(signed URL)", headers, body, authorized=to_graph,
-            again=step.method != "POST", json=not native, empty=step.method != "GET", units=step.units,
+            again=step.method != "POST", json=not (native and step.reads),
+            empty=step.method != "GET", blank=native or step.method == "DELETE" or not to_graph or step.host != "",
+            units=step.units,
             sharepoint=step.units > 0, host=step.host,
         )  # fmt: skip
 

@@ -32,6 +32,7 @@ class Ask:
     again: bool = True
     json: bool = True
     empty: bool = False
+    blank: bool = True  # with a 200, too
     units: int = 0
     sharepoint: bool = False  # throttled with the tenant's other SharePoint requests
     host: str = ""  # the tenant's SharePoint host that the token has to be for; "": Graph
@@ -197,7 +198,7 @@ class Line:
                 return Reply(0), Trouble("broken", str(why), sent=why.sent)
             reply = head  # its body broke off, but what it asks for has arrived
         self.heed(reply.headers, ask, scope)
-        return reply, diagnose(reply, self.clock.now(), json=ask.json, empty=ask.empty)
+        return reply, diagnose(reply, self.clock.now(), json=ask.json, empty=ask.empty, blank=ask.blank)
 
     async def _turn(self, ask: Ask, scope: Scope, patience: Patience) -> int:
         """Wait until nothing speaks against sending, with the slots taken that it needs. How many: give them back."""

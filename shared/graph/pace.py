@@ -66,8 +66,11 @@ def slow_down_s(headers: Mapping[str, str]) -> float:
     return min(reset, 2.0 * reset / left, LONGEST_WAIT_S)  # a request costs 2 units on average
 
 
-def diagnose(reply: Reply, now: datetime, *, json: bool = True, empty: bool = False) -> Trouble | None:
-    """What stands between this reply and being an answer. `json`: JSON is expected; `empty`: no body is fine, too."""
+def diagnose(
+    reply: Reply, now: datetime, *, json: bool = True, empty: bool = False, blank: bool = True
+) -> Trouble | None:
+    """What stands between this reply and being an answer. `json`: JSON is expected; `empty`: no body is fine, too;
+    `blank`: also with a 200, which else tells what became of the thing (where there is nothing to tell it is a 204)."""
     status, kind = reply.status, reply.headers.get("content-type", "").lower()
     if status in (429, 509):
         return Trouble("throttled", f"Graph throttles ({status})", throttle_wait_s(reply.headers, now))
@@ -78,7 +81,8 @@ def diagnose(reply: Reply, now: datetime, *, json: bool = True, empty: bool = Fa
         return Trouble("failing", f"Graph fails ({status})", retry_after_s(reply.headers, now))
     if status == 404 and not reply.body and json and not empty:
         return Trouble("failing", "a gateway answered (404 without a body)")
-    if 200 <= status < 300 and json and (reply.body or not empty) and status not in (202, 204, 205):
+    bare = empty and (blank or status != 200)
+    if 200 <= status < 300 and json and (reply.body or not bare) and status not in (202, 204, 205):
         if not reply.body:
             return Trouble("broken", "Graph answered without a body")
         if "text/html" in kind or (not kind and reply.body.lstrip()[:1] == b"<"):

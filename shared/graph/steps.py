@@ -118,6 +118,9 @@ class Foretold(Step):
     losses: tuple[str, ...] = ()
 
 
+NO_ANSWER = b'{"error":{"code":"noUsableAnswer"}}'  # of ours, with a 502: one of several got none
+
+
 class Refused(Exception):
     """A reply with an error status where its content was needed. Tells method, shape and Graph's code, no content."""
 

@@ -209,12 +209,13 @@ def _placed(path: str, record: Json) -> Steps[bool]:
     if not wanted:
         return True
     now = (yield together(*(get(f"{path}/{name}") for name in wanted))).parts
-    steps = [
-        patch(f"{path}/{name}", {"orderHint": hint}, headers={"If-Match": str(reply.json.get("@odata.etag", ""))})
-        for (name, hint), reply in zip(wanted.items(), now, strict=True)
-        if reply.ok
-    ]
-    replies = (yield together(*steps)).parts if steps else ()
+    there = {name: reply for name, reply in zip(wanted, now, strict=True) if reply.ok}
+    etags = {name: {"If-Match": str(reply.json.get("@odata.etag", ""))} for name, reply in there.items()}
+    steps = [patch(f"{path}/{name}", {"orderHint": wanted[name]}, headers=etags[name]) for name in there]
+    replies = list((yield together(*steps)).parts if steps else ())
+    for n, (name, reply) in enumerate(zip(there, replies, strict=True)):
+        if reply.status in (409, 412):  # somebody was faster, or an answer was lost
+            replies[n] = yield from changed(f"{path}/{name}", {"orderHint": wanted[name]})
     return len(replies) == len(wanted) and all(reply.ok for reply in replies)
 
 

@@ -88,6 +88,11 @@ def test_a_write_may_be_answered_without_a_body_but_not_with_a_page() -> None:
     assert pace.diagnose(Reply(200, b"<html>", {"content-type": "text/html"}), NOW, empty=True) is not None
 
 
+def test_a_write_that_is_told_of_in_no_word_is_not_answered() -> None:
+    told = [pace.diagnose(Reply(status), NOW, empty=True, blank=False) for status in (200, 201, 202, 204, 404)]
+    assert [trouble is None for trouble in told] == [False, True, True, True, True]
+
+
 def test_what_the_service_asks_for_is_waited_and_repeats_grow() -> None:
     patience = Patience(1e9, lambda: 1.0)
     waits = [patience.wait_s(Trouble("throttled", "", 1.0)) for _ in range(5)]
