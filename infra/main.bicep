@@ -59,6 +59,12 @@ param siteKinds string = ''
 param include string = ''
 @description('Never these owners.')
 param exclude string = ''
+@description('Only who is in these groups (object ids, comma separated), nested ones too, the groups themselves and their sites; empty: everyone.')
+param includeGroups string = ''
+@description('Never who is in these groups.')
+param excludeGroups string = ''
+@description('Only owners of whom the directory tells this: userType=Member; accountEnabled=true; archived!=*.')
+param ownerFilter string = ''
 @description('Versions of a file: current, all, or how many older ones.')
 param fileVersions string = 'current'
 @description('Versions of a list item: current, all, or how many older ones.')
@@ -499,6 +505,9 @@ var common = {
   BACKUP_SITE_KINDS: siteKinds
   BACKUP_INCLUDE: include
   BACKUP_EXCLUDE: exclude
+  BACKUP_INCLUDE_GROUPS: includeGroups
+  BACKUP_EXCLUDE_GROUPS: excludeGroups
+  BACKUP_FILTER: ownerFilter
   FILES_VERSIONS: fileVersions
   LISTS_VERSIONS: listVersions
   SPO_LICENCES: string(spoLicences)

@@ -95,15 +95,16 @@ def wanted(
     issuer: str = "",
     audience: str = "",
     exchange: bool = False,
+    members: bool = False,
     departments: Iterable[str] = (),
     everybody: bool = False,
 ) -> list[Wanted]:
     """The registrations of an installation. `identities`: principal id of the managed identity behind each app.
-    `exchange`: mailbox roles are left out, as Exchange grants them for some mailboxes only. `departments`: names that
-    get an app role of the API. `everybody`: self-service."""
+    `exchange`: mailbox roles are left out, as Exchange grants them for some mailboxes only. `members`: who is in a
+    group is asked. `departments`: names that get an app role of the API. `everybody`: self-service."""
     of, ids, named = (list(kinds), list(owner_types), narrowed), identities or {}, tuple(departments)
     roles: dict[Part, tuple[str, ...]] = {
-        "backup": permissions.reads(*of, members=bool(named)), "restore": permissions.writes(*of), "api": (),
+        "backup": permissions.reads(*of, members=members or bool(named)), "restore": permissions.writes(*of), "api": (),
     }  # fmt: skip
     made = []
     for part in parts:

@@ -169,6 +169,19 @@ KNOBS: tuple[Knob, ...] = (
     ),
     Knob("BACKUP_EXCLUDE", _POLICY, "Never these owners; same form, wins over BACKUP_INCLUDE.", to.names),
     Knob(
+        "BACKUP_INCLUDE_GROUPS", _POLICY,
+        "Only these groups, by object id, comma separated: the people and groups in them (nested ones too), the groups "
+        "themselves and their sites. With BACKUP_INCLUDE: whoever one of both names.", to.groups,
+    ),
+    Knob("BACKUP_EXCLUDE_GROUPS", _POLICY, "Never these; same form, wins over whatever includes.", to.groups),
+    Knob(
+        "BACKUP_FILTER", _POLICY,
+        "Only owners of whom the directory tells this: `FACT=PATTERN; FACT!=PATTERN`, all of them; `*` and `?` work. "
+        "Facts: `userType`, `accountEnabled` (users), `team`, `visibility` (groups), `archived`, `webUrl` (sites), "
+        "`displayName`, `mail`. An owner without such a fact is not concerned: `userType=Member; archived!=*`.",
+        to.conditions,
+    ),
+    Knob(
         "FILES_VERSIONS", _POLICY,
         "Versions of a file that are taken when it is first seen or has changed: `current`, `all`, or how many older "
         "ones besides the current.",

@@ -207,6 +207,26 @@ def owners(value: str) -> tuple[tuple[str, str], ...]:
     return tuple((type_, id_) for type_, _, id_ in said)
 
 
+FACTS = ("displayName", "mail", "userType", "accountEnabled", "visibility", "team", "webUrl", "archived")
+_CONDITION = re.compile(r"\s*(\w+)\s*(!?=)\s*(.*?)\s*")
+
+
+def groups(value: str) -> tuple[str, ...]:
+    found = tuple(part.lower() for part in names(value))
+    if not all(_GUID.fullmatch(part) for part in found):
+        raise ValueError("object ids of groups, comma separated")
+    return found
+
+
+def conditions(value: str) -> tuple[tuple[str, bool, str], ...]:
+    """`FACT=PATTERN; FACT!=PATTERN`."""
+    read = [_CONDITION.fullmatch(part) for part in value.split(";") if part.strip()]
+    known = [match for match in read if match and match[1] in FACTS]
+    if not read or len(known) < len(read):
+        raise ValueError(f"FACT=PATTERN; FACT!=PATTERN, each FACT one of {', '.join(FACTS)}")
+    return tuple((match[1], match[2] == "=", match[3]) for match in known)
+
+
 def departments(value: str) -> tuple[tuple[str, str], ...]:
     """`VALUE=GROUP; VALUE=*`."""
     pairs = [part.partition("=") for part in value.split(";") if part.strip()]

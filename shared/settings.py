@@ -104,6 +104,9 @@ class Policy:
     narrowed: Mapping[OwnerType, tuple[str, ...]] = field(default_factory=dict)  # ... of one type of owner
     include: tuple[str, ...] = ()  # empty: everyone
     exclude: tuple[str, ...] = ()
+    include_groups: tuple[str, ...] = ()  # their members, groups in them, their sites
+    exclude_groups: tuple[str, ...] = ()
+    where: tuple[tuple[str, bool, str], ...] = ()  # fact of the directory, whether it has to fit, pattern
     file_versions: int = 0  # older ones besides the current
     list_versions: int = 0
     events_people: Literal["body", "attachment", "none"] = "body"  # where a restored meeting tells who was invited
@@ -369,6 +372,9 @@ def _policy(values: Mapping[str, Any]) -> Policy:
             owner_type: values[f"BACKUP_{owner_type.upper()}_KINDS"] or () for owner_type in get_args(OwnerType)
         },
         include=values["BACKUP_INCLUDE"] or (),
+        include_groups=values["BACKUP_INCLUDE_GROUPS"] or (),
+        exclude_groups=values["BACKUP_EXCLUDE_GROUPS"] or (),
+        where=values["BACKUP_FILTER"] or (),
         exclude=values["BACKUP_EXCLUDE"] or (),
         file_versions=values["FILES_VERSIONS"],
         list_versions=values["LISTS_VERSIONS"],

@@ -16,7 +16,7 @@ from shared.api.keyring import Keyring
 from shared.api.tokens import Rules
 from shared.catalog.catalog import Catalog
 from shared.errors import Misconfigured
-from shared.flows.house import House, Identity, Limits, Policy, Scratch
+from shared.flows.house import Condition, House, Identity, Limits, Policy, Scratch
 from shared.flows.people import read_map
 from shared.flows.reach import Departments
 from shared.flows.retention import Retention, read_rule
@@ -233,7 +233,11 @@ def _attachments(settings: Settings) -> bool:
 
 def _policy(settings: Settings) -> Policy:
     p = settings.policy
-    return Policy(owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude, narrowed=p.narrowed)
+    return Policy(
+        owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude, narrowed=p.narrowed,
+        include_groups=p.include_groups, exclude_groups=p.exclude_groups,
+        where=tuple(Condition(*each) for each in p.where),
+    )  # fmt: skip
 
 
 def _people(policy: SettingsPolicy) -> People:

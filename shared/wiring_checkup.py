@@ -71,7 +71,8 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
     cloud, stores, policy = settings.cloud, settings.stores, settings.policy
     of = (policy.kinds, policy.owner_types, policy.narrowed)
     needed = frozenset(permissions.writes(*of))
-    reads = permissions.reads(*of, members=bool(settings.api.departments))
+    groups = settings.api.departments or policy.include_groups or policy.exclude_groups
+    reads = permissions.reads(*of, members=bool(groups))
     vault = stores.vault
     return Setup(
         role=settings.role,

@@ -141,7 +141,7 @@ async def survey(house: House) -> CoverageReport:
     """What the catalog says of everyone. Asks nothing of Microsoft 365."""
     now = house.clock.now()
     met = [row for row in await _owners(house) if "forgotten" not in row.facts]
-    owners = [row for row in met if house.policy.covers(row.owner)]
+    owners = [row for row in met if house.policy.covers(row.owner, row.facts)]
     lanes = {row.lane.key: row for row in await house.catalog.every_lane() if row.lane.owner.tenant == house.tenant}
     counted = {(row.owner.key, row.kind): row for row in await house.catalog.coverage(house.tenant)}
     owed = [o for o in await house.catalog.owed() if o.owner.tenant == house.tenant]

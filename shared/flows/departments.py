@@ -29,8 +29,8 @@ async def _members(house: House, group: str) -> frozenset[str]:
     """The group itself, as an owner of mail and files, and the users in it."""
     walk = Walk(house, await house.graph("backup"), Scope(house.tenant, "directory"))
     try:
-        users = await walk.play(owners.members(group))
+        found = await walk.play(owners.members(group))
     except Refused as why:
         text = f"the members of the department {group} can't be read ({why}); grant {owners.READ_MEMBERS} to the "
         raise Misconfigured(text + "backup app, and check the group's id in API_DEPARTMENTS") from None
-    return frozenset({f"group-{group}", *(f"user-{id}" for id in users)})
+    return frozenset({f"group-{group}", *(f"user-{id}" for type_, id in found if type_ == "user")})

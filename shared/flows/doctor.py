@@ -17,6 +17,7 @@ from shared.checkup import rules
 from shared.checkup.nouns import Check, Checkup, Credential, Finding, Instruments
 from shared.errors import Contended, NeedsPerson, OwnerMissing, Verdict
 from shared.flows import audit_trail, care
+from shared.flows.chosen import chosen
 from shared.flows.house import House, scope
 from shared.flows.verify import TASK as VERIFY
 from shared.flows.walk import Walk
@@ -127,8 +128,9 @@ async def access(house: House) -> list[Finding]:
 async def _some(house: House, walk: Walk, owner_type: OwnerType) -> AsyncIterator[Owner]:
     """The first few whom the policy covers, as the directory lists them now."""
     roster, left = await walk.play(owners.roster(house.tenant, owner_type, "")), PROBED
-    for owner, _ in roster.owners:
-        if house.policy.covers(owner) and left:
+    within = await chosen(house)
+    for owner, facts in roster.owners:
+        if house.policy.covers(owner, facts, within) and left:
             left -= 1
             yield owner
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from shared.catalog.catalog import Catalog
-from shared.flows.reach import Departments
+from shared.flows.reach import Departments, Rosters
 from shared.flows.retention import Retention
 from shared.kinds.kind import Kind
 from shared.model import Lane, Mode, Owner, OwnerType, People
@@ -37,6 +37,30 @@ class Limits:
     volume_bytes: int = 1 << 30  # of one ZIP of an export
 
 
+LEFT_OUT = "leftOut"  # a fact of an owner who is known, and whom the last plan found outside the policy's groups
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """On a fact that the directory tells of an owner. An owner of whom it tells no such thing is not concerned."""
+
+    fact: str
+    equal: bool
+    pattern: str
+
+    def met(self, facts: Mapping[str, str]) -> bool:
+        return self.fact not in facts or fnmatchcase(facts[self.fact].lower(), self.pattern.lower()) == self.equal
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Keys of the owners that the policy's groups hold: groups, the users in them, their sites. A site's key names its
+    collection only: all webs of it are chosen together."""
+
+    included: frozenset[str]
+    excluded: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Whose what is kept. Patterns match the owner's id or its name (a user's UPN), case folded; `*` and `?` work."""
@@ -46,17 +70,29 @@ class Policy:
     include: tuple[str, ...] = ()  # empty: everyone
     exclude: tuple[str, ...] = ()
     narrowed: Mapping[OwnerType, tuple[str, ...]] = field(default_factory=dict)  # kinds of one type of owner
+    include_groups: tuple[str, ...] = ()  # ids: with `include`, whoever one of both names
+    exclude_groups: tuple[str, ...] = ()
+    where: tuple[Condition, ...] = ()  # all of them
 
     def keeps(self, kind: str, owner_type: OwnerType) -> bool:
         return all(not names or kind in names for names in (self.kinds, self.narrowed.get(owner_type, ())))
 
-    def covers(self, owner: Owner) -> bool:
-        names = (owner.id.lower(), owner.name.lower())
+    def covers(self, owner: Owner, facts: Mapping[str, str] | None = None, chosen: Chosen | None = None) -> bool:
+        """`facts`: what the directory says of the owner. `chosen`: whom the groups hold; where that is not told, it is
+        as the last plan found it."""
+        names, told = (owner.id.lower(), owner.name.lower()), facts or {}
+        key = owner.key.rpartition(",")[0] if owner.type == "site" else owner.key
 
         def hit(patterns: tuple[str, ...]) -> bool:
             return any(fnmatchcase(name, p.lower()) for p in patterns for name in names)
 
-        return owner.type in self.owner_types and (not self.include or hit(self.include)) and not hit(self.exclude)
+        named = hit(self.include) or not (self.include or self.include_groups)
+        if chosen is None:
+            within = LEFT_OUT not in told
+        else:
+            within = (named or key in chosen.included) and key not in chosen.excluded
+        within = within and (named or bool(self.include_groups)) and not hit(self.exclude)
+        return within and owner.type in self.owner_types and all(condition.met(told) for condition in self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +127,7 @@ class House:
     people: People = field(default_factory=People)  # whom restores take for whom, unless their order says otherwise
     scratch: Scratch = field(default_factory=Scratch)
     departments: Departments = field(default_factory=Departments)
+    rosters: Rosters = field(default_factory=Rosters)  # of the policy's groups
     self_service: bool = False  # a person without a role may see and restore what is their own
     four_eyes: bool = False  # a restore waits for a second person
     restore_mode: Mode = "skip"  # of orders that name none

@@ -10,7 +10,8 @@ from typing import get_args
 from shared.catalog.nouns import LaneRow, OwnerRow, RunRow
 from shared.errors import Contended, Misconfigured
 from shared.flows import audit_trail, export, lanes, restore
-from shared.flows.house import House
+from shared.flows.chosen import chosen
+from shared.flows.house import LEFT_OUT, House
 from shared.flows.walk import Walk
 from shared.graph.steps import Refused
 from shared.kinds import owners
@@ -44,9 +45,12 @@ async def serve(ticket: PlanTicket, house: House) -> None:
             f"the {ticket.owner_type}s of {house.tenant} can't be listed ({why}); grant "
             f"{owners.READ_PERMISSIONS[ticket.owner_type]} to the backup app"
         ) from None
+    within = await chosen(house)
     for owner, facts in roster.owners:
-        row = await house.catalog.owner(owner) if house.policy.covers(owner) else None
-        if house.policy.covers(owner) and not _forgotten(row):
+        row = await house.catalog.owner(owner) if house.policy.covers(owner, facts) else None
+        if not house.policy.covers(owner, facts, within):
+            await _leave_out(house, row)
+        elif not _forgotten(row):
             await _meet(house, owner, facts, row)
             gap_s = _gap_s(house, ticket.slot)
             await plan_owner(
@@ -136,6 +140,12 @@ async def _meet(house: House, owner: Owner, facts: dict[str, str], row: OwnerRow
 def _forgotten(row: OwnerRow | None) -> bool:
     """Whether the owner was forgotten as a person: then nothing of them is kept again."""
     return row is not None and "forgotten" in row.facts
+
+
+async def _leave_out(house: House, row: OwnerRow | None) -> None:
+    """A known owner whom the policy's groups no longer choose: from now on nobody waits for new backups of them."""
+    if row is not None and LEFT_OUT not in row.facts:
+        await house.catalog.put_owner(replace(row, facts={**row.facts, LEFT_OUT: "groups"}))
 
 
 def _stale(row: OwnerRow, current: datetime) -> bool:

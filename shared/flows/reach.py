@@ -40,20 +40,12 @@ class _Members:
 Ask = Callable[[str], Awaitable[frozenset[str]]]
 
 
-class Departments:
-    """What a token's roles and groups reach. Members are asked of the directory, and remembered for a while."""
+class Rosters:
+    """Who is in which group: asked of the directory, and remembered for a while."""
 
-    def __init__(self, named: Iterable[tuple[str, str]] = ()) -> None:
-        self._named = tuple(named)  # value in a token -> group id, or EVERYONES
+    def __init__(self) -> None:
         self._known: dict[str, _Members] = {}
         self._asking = asyncio.Lock()
-
-    def __bool__(self) -> bool:
-        return bool(self._named)
-
-    def groups(self, marks: frozenset[str]) -> frozenset[str]:
-        """The groups whose members these roles and groups reach, maybe EVERYONES among them."""
-        return frozenset(group for value, group in self._named if value in marks)
 
     async def members(self, group: str, now: datetime, ask: Ask) -> frozenset[str]:
         """The keys of a group's owners. Raises what `ask` raises once the known ones are old: nothing is guessed."""
@@ -62,3 +54,18 @@ class Departments:
             if known is None or now - known.read_at >= FRESH:
                 known = self._known[group] = _Members(await ask(group), now)
         return known.keys
+
+
+class Departments(Rosters):
+    """What a token's roles and groups reach."""
+
+    def __init__(self, named: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__()
+        self._named = tuple(named)  # value in a token -> group id, or EVERYONES
+
+    def __bool__(self) -> bool:
+        return bool(self._named)
+
+    def groups(self, marks: frozenset[str]) -> frozenset[str]:
+        """The groups whose members these roles and groups reach, maybe EVERYONES among them."""
+        return frozenset(group for value, group in self._named if value in marks)

@@ -45,7 +45,7 @@ async def _owners(house: House) -> tuple[set[Owner], int]:
     rows, after = [], ""
     while True:
         page, behind = await house.catalog.owners(house.tenant, after, STRETCH)
-        rows += [row for row in page if house.policy.covers(row.owner)]
+        rows += [row for row in page if house.policy.covers(row.owner, row.facts)]
         if behind is None:
             break
         after = behind

@@ -60,14 +60,23 @@ def find(tenant: str, name: str) -> Steps[Owner | None]:
 READ_MEMBERS = "GroupMember.Read.All"  # least privileged (Graph docs: group-list-transitivemembers)
 
 
-def members(group: str) -> Steps[list[str]]:
-    """Ids of the users who are in a group or in a group of it. An OData cast would need an index that lags behind."""
-    path, found = f"/groups/{quote(group, safe='')}/transitiveMembers?$select=id&$top=999", list[str]()
+def members(group: str) -> Steps[list[tuple[OwnerType, str]]]:
+    """Types and ids of the users and groups that are in a group or in a group of it. An OData cast would need an index
+    that lags behind."""
+    named: dict[str, OwnerType] = {"#microsoft.graph.user": "user", "#microsoft.graph.group": "group"}
+    path = f"/groups/{quote(group, safe='')}/transitiveMembers?$select=id&$top=999"
+    found: list[tuple[OwnerType, str]] = []
     while path:
         body = (yield get(path, batchable=False)).json
-        found += [str(m["id"]) for m in body["value"] if m.get("@odata.type") == "#microsoft.graph.user"]
+        found += [(named[m["@odata.type"]], str(m["id"])) for m in body["value"] if m.get("@odata.type") in named]
         path = str(body.get("@odata.nextLink", ""))
     return found
+
+
+def site_of(group: str) -> Steps[str]:
+    """The id of a group's site; "" where it has none (a security group, a site that is not made yet)."""
+    reply = yield get(f"/groups/{quote(group, safe='')}/sites/root?$select=id", units=1)
+    return "" if reply.status in (400, 404) else str(reply.json["id"])
 
 
 def _with_subsites(found: list[Json]) -> Steps[list[Json]]:

@@ -33,6 +33,8 @@ def test_every_option_has_settings_that_exist_and_a_line_in_the_docs(option: Any
     assert set(re.findall(r"`([A-Z0-9_]+)`", line)) == set(option.settings)
     for type_ in option.types:
         assert f"{type_}: " in line
+        known = option.kept(type_) or type_ in option.elsewhere or type_ == "notes"
+        assert known, f"{type_}: no kind keeps it, and no word says where it is"
         assert set(option.kept(type_)) <= set(KINDS)
 
 

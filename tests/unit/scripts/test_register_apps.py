@@ -110,6 +110,9 @@ async def test_types_of_owners_that_are_left_out_cost_no_role(desk: Desk) -> Non
     assert await desk("--kinds", "files,lists,planner", "--site-kinds", "files", "--owner-types", "site") == 0
     assert desk.fake.roles_of(desk.app("backup")["appId"]) == {"Sites.Read.All"}
     assert desk.fake.roles_of(desk.app("restore")["appId"]) == {"Sites.ReadWrite.All"}
+    assert await desk("--kinds", "contacts", "--members") == 0
+    reading = {"Contacts.Read", "User.Read.All", "GroupMember.Read.All"}
+    assert desk.fake.roles_of(desk.app("backup")["appId"]) == reading, "groups that the policy names are read"
     with pytest.raises(SystemExit):
         await desk("--owner-types", "people")
 
