@@ -3,7 +3,11 @@ migration completed and no two messages at one time; and so does one that loses 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+
+import pytest
 
 from sandbox.tenant import teams_mutations as people
 from sandbox.tenant.happenings import mutate
@@ -12,6 +16,9 @@ from sandbox.tenant.teams_dump import dump_teams
 from shared.catalog.nouns import RestoreRow
 from shared.flows import plan, restore
 from shared.flows.house import Limits, Policy
+from shared.graph.steps import Steps, post
+from shared.kinds import talk_import
+from shared.kinds.kind import Into
 from shared.kinds.talk_pages import AS_PAGE
 from shared.model import Owner, Place, Selection
 from tests.rig import Probe, Worlds, deliver, drain, load, process, save, worlds
@@ -160,3 +167,56 @@ async def test_a_cloud_without_migration_mode_gets_pages_to_read_among_the_chann
         assert len(pages) == 3
         again = await restored(made, order="r2")
         assert (again.state, len([i for i in drive.items.values() if i.name.endswith(".html")])) == ("done", 3)
+
+
+# --- the proof that this bites
+
+
+def every_conflict_is_a_stranger(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(talk_import, "is_like", lambda there, record: False)
+
+
+def every_conflict_is_ours(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(talk_import, "is_like", lambda there, record: True)
+
+
+def channels_are_left_as_they_are(plant: pytest.MonkeyPatch) -> None:
+    def leave(into: Into) -> Steps[tuple[str, ...]]:
+        yield from ()
+        return ()
+
+    plant.setattr(talk_import, "leave", leave)
+
+
+def a_begun_migration_is_taken_as_it_is(plant: pytest.MonkeyPatch) -> None:
+    def ready(into: Into, oldest: datetime) -> Steps[None]:
+        if not into.facts.get(talk_import.MIGRATING):
+            into.facts[talk_import.MIGRATING] = "2026-05-05T00:00:00.000Z"
+            body = {"conversationCreationDateTime": "2026-05-05T00:00:00.000Z"}
+            yield post(f"{into.path}/startMigration", body)
+
+    plant.setattr(talk_import, "_ready", ready)
+
+
+BUGS = (
+    every_conflict_is_a_stranger, every_conflict_is_ours, channels_are_left_as_they_are,
+    a_begun_migration_is_taken_as_it_is,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", BUGS, ids=[plant.__name__ for plant in BUGS])
+async def test_a_planted_bug_of_the_import_is_noticed(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with worlds(options=Options(latency_s=0)) as made:
+        await prepared(made, **{"<p>first come</p>": "2026-05-06T11:00:00Z"})
+        start, clean = save(made), Probe()
+        await restored(made, clean, folder="original")
+        truth = dump_teams(made.tenant)["bo"]
+        plant(monkeypatch)
+        for number in (0, *range(5, clean.count, 3)):
+            load(made, start)
+            row = await restored(made, Probe(die_at=number, mode="after"), folder="original")
+            if row.state != "done" or broken(made) or dump_teams(made.tenant)["bo"] != truth:
+                return
+        pytest.fail("nothing noticed it")
