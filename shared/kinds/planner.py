@@ -58,6 +58,7 @@ class Planner(Kind):
     )
     excuses: ClassVar[Mapping[str, str]] = {
         "/(details/checklist|details/references|assignments)/.*/(orderHint|previewPriority)": "the order of tasks",
+        "/assignments/.*/(assignedBy|assignedDateTime)": "ids change; who created",
         "/details/(checklist|references)/.*/(lastModifiedBy|lastModifiedDateTime)": "ids change; who created",
     }
     reconcile_days: ClassVar[int] = 7
