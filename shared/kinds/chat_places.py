@@ -8,8 +8,9 @@ from shared.kinds.channel_listing import every
 from shared.kinds.channel_places import member, permitted
 from shared.kinds.chat_listing import CHATS, MESSAGES, name_of, path_of
 from shared.kinds.kind import Into
+from shared.kinds.people import counterparts
 from shared.kinds.talk import MOST
-from shared.model import Json, Kept, Place
+from shared.model import Json, Kept, Person, Place
 
 CREATE, PEOPLE, FILES = "Chat.Create", "User.ReadBasic.All", "Files.ReadWrite.All"
 LONGEST_TOPIC = 250
@@ -36,7 +37,9 @@ def folder(kept: Kept, into: Into) -> Steps[Into]:
         if there.ok:
             return _chat(into, there.json)
     topic = (f"{below} - {kept.version.name}" if below else kept.version.name)[:LONGEST_TOPIC]
-    wanted = {str(m["userId"]) for m in record.get("members") or () if isinstance(m.get("userId"), str)} | {owner.id}
+    members = [m for m in record.get("members") or () if isinstance(m.get("userId"), str)]
+    named = [Person(str(m["userId"]), mail=str(m.get("email") or "").lower()) for m in members]
+    wanted = {there.id for there in (yield from counterparts(named)).values() if there} | {owner.id}
     for chat in (yield from every(f"{owner.path}/chats?$expand=members&$top={MOST}", owner, "chats", CHATS)):
         people = {m.get("userId") for m in chat.get("members") or ()}
         if chat.get("topic") == topic and chat.get("chatType") == "group" and people <= wanted and len(people) > 1:

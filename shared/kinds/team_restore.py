@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from shared.graph.steps import Reply, Steps, get, patch, post, segment
+from shared.errors import Unreachable
+from shared.graph.steps import Refused, Reply, Steps, get, patch, post, segment
 from shared.kinds import channel_places
 from shared.kinds.channel_listing import team_of
 from shared.kinds.channel_places import channel_name, member, permitted
 from shared.kinds.kind import Into
+from shared.kinds.people import PEOPLE_PERMISSIONS, counterparts
 from shared.kinds.team_items import APPS, KEPT_MEMBERS, KEPT_TABS, MEMBERS, PRIMARY, ROOMS, TAGS, TEAM
-from shared.model import Json, Kept, Mode, Place, Restored
+from shared.model import Json, Kept, Mode, Person, Place, Restored
 
 GROUPS = ("memberSettings", "guestSettings", "messagingSettings", "funSettings")
 # of a new team (Graph docs: team): who has these has chosen nothing yet
@@ -80,11 +82,24 @@ def _unchosen(name: str, there: object) -> bool:
     return isinstance(there, dict) and all(there.get(k, v) == v for k, v in UNCHOSEN[name].items())
 
 
+def _here(members: Sequence[Json], into: Into) -> Steps[list[str]]:
+    """Who stands for each of them in the place, by id; "" where nobody does."""
+    asked = [Person(str(one.get("userId") or ""), mail=str(one.get("email") or "").lower()) for one in members]
+    try:
+        found = yield from counterparts(person for person in asked if person.id)
+    except Refused as why:
+        permitted(why.reply, into.owner, ", ".join(PEOPLE_PERMISSIONS))
+        raise
+    return [there.id if (there := found.get(person)) else "" for person in asked]
+
+
 def _member(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
-    user = str(kept.record.get("userId") or "")
     roles = [r for r in kept.record.get("roles") or () if r == "owner"]
-    if not user:
+    if not kept.record.get("userId"):
         return Restored("skipped", note="a member of another tenant: kept, and not written")
+    [user] = yield from _here([kept.record], into)
+    if not user:
+        return Restored("skipped", losses=(NO_MEMBER,), note=NO_MEMBER)
     clause = quote(f"(microsoft.graph.aadUserConversationMember/userId eq '{user}')", safe="/():'")
     found = yield from _listed(into, f"/members?$filter={clause}", MEMBER_WRITE)
     there = next((m for m in found if m.get("userId") == user), None)
@@ -93,10 +108,17 @@ def _member(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
     if there is not None and mode != "replace":
         return Restored("skipped", user, note="the member is in the team, as no owner: order `replace` to make it one")
     reply = permitted((yield post(f"{into.path}/members", member(user, roles))), into.owner, MEMBER_WRITE)
+    if _is_there(reply):
+        return Restored("skipped", user, note="the member is in the team")
     if reply.status in (400, 404):
         return Restored("skipped", losses=(NO_MEMBER,), note=f"{NO_MEMBER} ({reply.code})")
     reply.json  # noqa: B018  # raises what else it was refused with
     return Restored("created", user)
+
+
+def _is_there(reply: Reply) -> bool:
+    """Refused because an earlier attempt, whose answer was lost, did it; lists may lag behind."""
+    return reply.status == 409 or (reply.status == 400 and b"already" in reply.body.lower())
 
 
 def _app(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
@@ -107,7 +129,7 @@ def _app(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
     reply = yield post(f"{into.path}/installedApps", {"teamsApp@odata.bind": _CATALOGUE + segment(app)})
     if reply.status == 404:
         return Restored("skipped", losses=(NO_APP,), note=NO_APP)
-    if reply.status != 409:  # 409: it is there since
+    if not _is_there(reply):
         permitted(reply, into.owner, APP_WRITE)
         if not reply.ok:
             reply.json  # noqa: B018
@@ -154,6 +176,8 @@ def _tabs(path: str, wanted: Sequence[Json], into: Into) -> Steps[tuple[int, lis
             "configuration": {n: settings[n] for n in _SETTINGS if settings.get(n) is not None},
         }  # fmt: skip
         made = yield post(f"{path}/tabs", body)
+        if _is_there(made):
+            continue
         if made.status in (400, 404) or (made.status == 403 and not _no_role(made)):
             losses.append(NO_APP)
             continue
@@ -174,15 +198,16 @@ def _people(path: str, wanted: Sequence[Json], into: Into) -> Steps[tuple[int, l
     reply = permitted((yield get(f"{path}/members", batchable=False)), into.owner, PEOPLE_WRITE)
     there = {m.get("userId") for m in reply.values}
     done, losses = 0, list[str]()
-    for one in wanted:
-        user = one.get("userId")
-        if not isinstance(user, str) or user in there:
+    for one, user in zip(wanted, (yield from _here(wanted, into)), strict=True):
+        if not user:
+            losses.append(NO_MEMBER)
+        if not user or user in there:
             continue
         body = member(user, [r for r in one.get("roles") or () if r == "owner"])
         added = permitted((yield post(f"{path}/members", body)), into.owner, PEOPLE_WRITE)
         if added.ok:
             done += 1
-        else:
+        elif not _is_there(added):
             losses.append(NO_MEMBER)
     return done, losses
 
@@ -195,8 +220,9 @@ def _tag(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
     if kept.record.get("tagType") not in (None, "standard"):
         return Restored("skipped", note="a tag of the service's own kind: kept, and not written")
     team = {m.get("userId") for m in (yield from _listed(into, "/members", MEMBER_WRITE))}
-    wanted = [str(m["userId"]) for m in kept.record.get(KEPT_MEMBERS) or () if m.get("userId") in team]
-    lost = (NO_MEMBER,) if len(wanted) < len(kept.record.get(KEPT_MEMBERS) or ()) else ()
+    tagged = kept.record.get(KEPT_MEMBERS) or ()
+    wanted = [user for user in (yield from _here(tagged, into)) if user in team]
+    lost = (NO_MEMBER,) if len(wanted) < len(tagged) else ()
     tags = yield from _listed(into, "/tags", TAG_WRITE)
     there = next((t for t in tags if str(t.get("displayName") or "").casefold() == name.casefold()), None)
     if there is not None:
@@ -207,6 +233,8 @@ def _tag(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
     if kept.record.get("description"):
         body["description"] = str(kept.record["description"])
     reply = permitted((yield post(f"{into.path}/tags", body)), into.owner, TAG_WRITE)
+    if _is_there(reply):
+        raise Unreachable(f"{into.owner.key}: a tag that was made just now is not to be seen yet")
     return Restored("created", str(reply.json["id"]), lost)
 
 
@@ -215,7 +243,9 @@ def _more_tagged(into: Into, tag: str, wanted: Sequence[str], lost: tuple[str, .
     there = {m.get("userId") for m in (yield from _listed(into, path, TAG_WRITE))}
     missing = [id for id in wanted if id not in there]
     for id in missing:
-        permitted((yield post(f"{into.path}{path}", {"userId": id})), into.owner, TAG_WRITE).json  # noqa: B018
+        reply = permitted((yield post(f"{into.path}{path}", {"userId": id})), into.owner, TAG_WRITE)
+        if not _is_there(reply):
+            reply.json  # noqa: B018
     return Restored("created" if missing else "skipped", tag, lost, "" if missing else "the tag is there")
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.teams_dump import dump_teams
-from shared.model import Place
+from shared.graph.steps import Reply
+from shared.kinds.kind import Into
+from shared.kinds.team_restore import NO_MEMBER, restore
+from shared.model import Kept, Owner, People, Place, Version
 from tests.contract.kinds_stage import Stage, staged
+from tests.play import play
 
 HERE = "original"
+BO, NOW = Owner("t", "group", "bo"), datetime(2026, 11, 20, tzinfo=UTC)
 
 
 async def given_back(stage: Stage, *, mode: str = "create") -> dict[str, object]:
@@ -68,3 +75,44 @@ async def test_a_group_that_is_no_team_has_no_feeds() -> None:
             run = await stage.back_up(bo)
             assert (run.state, run.account.listed) == ("done", 0)
             assert await stage.house().catalog.feeds(bo, kind) == []
+
+
+async def test_members_tags_and_channel_members_are_those_who_stand_for_them() -> None:
+    async with staged("teams") as stage:
+        bo, tenant = stage.newcomer("bo"), stage.worlds.tenant
+        tenant.add_user("anna", "Anna")
+        await stage.back_up(stage.owner("adele"))
+        bernd = tenant.find_user(f"bernd@{tenant.domain}")
+        assert bernd is not None
+        whom = People({bernd.id: f"anna@{tenant.domain}"})  # a tag's members come without names
+        row = await stage.give_back(stage.owner("adele"), Place(bo, HERE, people=whom))
+        team = dump_teams(tenant)["bo"]
+        assert (row.state, dict(row.losses)) == ("done", {})
+        assert sorted(name.partition("@")[0] for name in team["members"]) == ["adele", "anna", "chloe"]
+        assert sorted(name.partition("@")[0] for name in team["channels"]["Leads"]["members"]) == ["adele", "anna"]
+        assert [name.partition("@")[0] for name in team["tags"]["On call"]] == ["adele", "anna"]
+
+
+async def test_a_new_chat_is_of_those_who_stand_for_its_people() -> None:
+    async with staged("chats") as stage:
+        tenant = stage.worlds.tenant
+        tenant.add_user("anna", "Anna")
+        await stage.back_up(stage.owner("adele"))
+        whom = People({f"bernd@{tenant.domain}": f"anna@{tenant.domain}"})
+        row = await stage.give_back(stage.owner("adele"), Place(stage.owner("adele"), "Again", people=whom))
+        assert row.state == "done", row.problems
+        again = [c for c in tenant.teams.chats.values() if (c.topic or "").startswith("Again - Lunch")]
+        assert [sorted(tenant.users[id].display_name.split()[0] for id in c.members) for c in again] == [
+            ["Adele", "Anna", "Chlo\u00e9"]
+        ]
+
+
+def test_who_is_said_to_be_there_already_is_no_loss() -> None:
+    version = Version(BO, "teams", "2-members", "", "u1", "kept", 1, NOW)
+    kept = Kept(version, {"userId": "u1", "roles": []})
+    nobody = Reply(200, b'{"value": []}')
+    for status, text in ((409, b"{}"), (400, b'{"error": {"message": "The member already exists"}}')):
+        restored, _ = play(restore(kept, Into(BO, "/teams/bo"), "create"), nobody, Reply(status, text))
+        assert (restored.outcome, restored.losses) == ("skipped", ())
+    restored, _ = play(restore(kept, Into(BO, "/teams/bo"), "create"), nobody, Reply(400, b"{}"))
+    assert restored.losses == (NO_MEMBER,)
