@@ -7,6 +7,7 @@ from yarl import URL
 
 from shared.errors import Misconfigured
 from shared.graph.hosts import CLOUDS, OffList, allowed, cloud_of
+from tests.unit.graph.hostile_urls import HOSTILE
 
 PUBLIC = allowed("https://graph.microsoft.com/v1.0")
 SANDBOX = allowed("https://127.0.0.1:8443/v1.0", ("127.0.0.1:9001", "files.gateway.example"))
@@ -20,65 +21,6 @@ GOOD = (
     "https://outlook.office.com/api/gv1.0/users('a@b')/messages('c')/AttachmentSessions('d')?authtoken=ey",
     "https://outlook.office365.com/api/import?token=x",
 )
-
-HOSTILE = (
-    "http://graph.microsoft.com/v1.0/me",
-    "ftp://graph.microsoft.com/",
-    "file:///etc/passwd",
-    "javascript:alert(1)",
-    "//graph.microsoft.com/v1.0/me",
-    "/v1.0/me",
-    "",
-    "https://",
-    "https:///v1.0",
-    "https:graph.microsoft.com/v1.0",
-    "https://graph.microsoft.com@evil.example/v1.0",
-    "https://user:pass@graph.microsoft.com/v1.0",
-    "https://graph.microsoft.com%40evil.example/",
-    "https://evil.example/https://graph.microsoft.com/",
-    "https://graph.microsoft.com.evil.example/v1.0",
-    "https://evilgraph.microsoft.com/v1.0",
-    "https://microsoft.com/v1.0",
-    "https://sharepoint.com/x",
-    "https://evilsharepoint.com/x",
-    "https://contoso.sharepoint.com.evil.example/x",
-    "https://contoso.sharepoint.com:8443/x",
-    "https://contoso.sharepoint.us/x",
-    "https://graph.microsoft.com:80/v1.0",
-    "https://graph.microsoft.com:0443:1/v1.0",
-    "https://graph.microsoft.com./v1.0",
-    "https://graph.microsoft.com\\@evil.example/",
-    "https://evil.example\\.sharepoint.com/",
-    "https://evil.example#.sharepoint.com/",
-    "https://evil.example?.sharepoint.com/",
-    "https://evil.example/.sharepoint.com/",
-    "https://graph.microsoft.com#@evil.example/",
-    "https://graph.microsoft.com/v1.0\r\nHost: evil.example",
-    "https://graph.microsoft.com/v1.0\t",
-    "https://graph.microsoft.com\x00.evil.example/",
-    "https://127.0.0.1/v1.0",
-    "https://127.0.0.1:8443/v1.0",
-    "https://2130706433/v1.0",
-    "https://0x7f000001/",
-    "https://169.254.169.254/metadata/instance?api-version=2021-02-01",
-    "https://[::1]/v1.0",
-    "https://[::ffff:169.254.169.254]/metadata",
-    "https://localhost/v1.0",
-    "https://gr\u0430ph.microsoft.com/v1.0",  # Cyrillic a
-    "https://contoso.sharepoint.\u0441om/x",  # Cyrillic s
-    "https://xn--grph-43d.microsoft.com/v1.0",
-    "https://xn--contoso-x.sharepoint.com/x",
-    "https://graph\u3002microsoft\u3002com/v1.0",  # ideographic full stops
-    "https://\uff47raph.microsoft.com/v1.0",  # full-width g
-    "https://contoso..sharepoint.com/x",
-    "https://-contoso.sharepoint.com/x",
-    "https://.sharepoint.com/x",
-    "https://contoso .sharepoint.com/x",
-    "https://contoso.sharepoint.com,evil.example/x",
-    "https://" + "a" * 300 + ".sharepoint.com/x",
-    "https://contoso.sharepoint.com/" + "x" * 20_000,
-)
-
 
 @pytest.mark.parametrize("url", GOOD)
 def test_hosts_of_the_cloud_are_allowed_and_the_url_stays_what_it_was(url: str) -> None:
