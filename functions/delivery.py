@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 
 import azure.functions as func
 
@@ -31,8 +32,17 @@ async def deliver(
         ticket = read(arrived.text, wanted)
         if ticket.tenant != house.tenant:
             raise FormatUnknown(f"a ticket of tenant {ticket.tenant[:40]!r}, which this installation does not serve")
-        with doing("ticket", queue=queue, tenant=house.tenant):
+        with doing("ticket", queue=queue, tenant=house.tenant, waited_s=waited_s(message, house)):
             await serve(ticket, house)
+
+
+def waited_s(message: func.QueueMessage, house: House) -> float:
+    """How old a ticket is; 0 where the platform does not say when it came."""
+    came = message.insertion_time
+    if came is None:
+        return 0.0
+    came = came if came.tzinfo else came.replace(tzinfo=UTC)
+    return max(0.0, (house.clock.now() - came).total_seconds())
 
 
 async def given_up(message: func.QueueMessage, queue: str, why: str) -> None:

@@ -35,17 +35,19 @@ COUNTED: Mapping[str, tuple[str, ...]] = {
 }
 # ... what tells such events apart: few values each. How often one came is a counter `holdfast.<event>`.
 APART: Mapping[str, tuple[str, ...]] = {
-    "run": ("lane", "state", "whys"), "restore": ("state", "preview"), "export": ("state",), "care": ("task", "state"),
-    "put_back": ("queue", "why"), "given_up": ("queue", "why"),
+    "run": ("tenant", "lane", "state", "whys"), "restore": ("state", "preview"), "export": ("state",),
+    "care": ("tenant", "task", "state"),
+    "put_back": ("tenant", "queue", "why"), "given_up": ("tenant", "queue", "why"),
     "checkup": ("tenant", "role"), "mass_change": ("kind",),
     "estate": ("tenant",),
 }  # fmt: skip
 # ... facts that are a state: the newest one is told, as `holdfast.<event>.<fact>`
 STATES: Mapping[str, tuple[str, ...]] = {
-    "estate": ("lanes", "unseen", "late", "troubled", "oldest_h", "objective_h", "owed", "given_up"),
+    "estate": ("lanes", "unseen", "late", "troubled", "oldest_h", "objective_h", "owed", "given_up", "budget_left"),
     "checkup": ("errors", "warnings", "unknown", "credential_days"),
 }
 TRACED = {"run": "seconds", "care": "seconds"}  # events that end a piece of work of so many seconds: a span each
+WAITED = "waited_s"  # a fact of work: how long it lay in its queue, on purpose or not
 NAMED = ("run", "owner", "lane", "state", "care", "task", "whys", "problems")  # what a span may say: ids and states
 
 
@@ -73,6 +75,8 @@ class Otel:
 
     @contextmanager
     def doing(self, what: str, facts: Mapping[str, Fact]) -> Iterator[None]:
+        if WAITED in facts:
+            self._waited(facts)
         with self._tracer.start_as_current_span(
             f"holdfast.{what}", attributes=dict(facts), record_exception=False, set_status_on_exception=False
         ) as span:
@@ -81,6 +85,11 @@ class Otel:
             except Exception as why:
                 span.set_status(Status(StatusCode.ERROR, type(why).__name__))  # the class alone: a text may name people
                 raise
+
+    def _waited(self, facts: Mapping[str, Fact]) -> None:
+        if WAITED not in self._counters:
+            self._counters[WAITED] = self._meter.create_histogram("holdfast.ticket.waited", "s")
+        self._counters[WAITED].record(float(facts[WAITED]), {"queue": facts["queue"]})
 
     def _count(self, name: str, amount: float, apart: Mapping[str, Fact]) -> None:
         if name not in self._counters:

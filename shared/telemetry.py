@@ -19,12 +19,12 @@ Fact = str | int | float | bool
 # Every event with its facts: the alerts' queries are held against this list.
 EVENTS: dict[str, tuple[str, ...]] = {
     # a lane's run ended; `whys`: the classes of what blocked it
-    "run": ("run", "owner", "lane", "state", "listed", "kept", "unchanged", "gone", "skipped", "lost", "bytes",
-            "seconds", "problems", "whys"),
+    "run": ("tenant", "run", "owner", "lane", "state", "listed", "kept", "unchanged", "gone", "skipped", "lost",
+            "bytes", "seconds", "problems", "whys"),
     "restore": ("restore", "state", "preview", "created", "completed", "replaced", "skipped", "failed"),
     "export": ("export", "state", "volumes", "items", "files", "bytes", "failed"),
     # a verification or a round of forgetting ended; `unmended`: damages that nothing whole was left to mend from
-    "care": ("care", "task", "state", "damages", "unmended", "seconds"),
+    "care": ("tenant", "care", "task", "state", "damages", "unmended", "seconds"),
     "mass_change": ("owner", "kind"),  # many items were rewritten or deleted at once: the owner is held
     # an app's daily look at its own set-up; `credential_days`: until the first credential ends
     "checkup": ("tenant", "role", "errors", "warnings", "unknown", "credential_days", "checks"),
@@ -35,11 +35,13 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "policy": ("change", "state", "shortened"),
     # the catalog was made anew from the vault; `damage`: pages that could not be used
     "rebuild": ("feeds", "pages", "versions", "already", "copied", "damage", "seconds"),
-    "put_back": ("queue", "why", "seconds"),  # a ticket waits: throttled, unreachable, contended
-    "given_up": ("queue", "why"),  # a ticket became a record: a person has to look
+    "put_back": ("tenant", "queue", "why", "seconds"),  # a ticket waits: throttled, unreachable, contended
+    "given_up": ("tenant", "queue", "why"),  # a ticket became a record: a person has to look
     # the catalog on all lanes of owners that the directory still has (`unseen` ones it has not): `late` ones ended
-    # longer ago than the objective, `troubled` ones ended with a problem
-    "estate": ("tenant", "lanes", "unseen", "late", "troubled", "oldest_h", "objective_h", "owed", "given_up"),
+    # longer ago than the objective, `troubled` ones ended with a problem; `budget_left`: percent of the resource units
+    # that SharePoint grants for a day
+    "estate": ("tenant", "lanes", "unseen", "late", "troubled", "oldest_h", "objective_h", "owed", "given_up",
+               "budget_left"),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             kinds=_kinds(settings),
             policy=_policy(settings),
             limits=_limits(settings),
+            budget_left=partial(_budget_left, rows, clock, settings),
             target_tenant=settings.target_tenant,
             reaper=await _reaper(settings, credentials, opened),
             copy=copy,
@@ -204,6 +206,12 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
         )
         exits.push_async_exit(opened.pop_all())
     return made
+
+
+async def _budget_left(rows: Rows, clock: Clock, settings: Settings) -> int:
+    from shared.graph import budget
+
+    return await budget.left(rows, clock, settings.tenant_id, settings.sizes.spo_licences)
 
 
 def make_gate(settings: Settings, clock: Clock) -> Gate:

@@ -115,7 +115,7 @@ async def _crawl(
 def _tell(run: RunRow, ended: datetime, whys: set[str]) -> None:
     a = run.account
     tell(
-        "run", run=run.run, owner=run.lane.owner.key, lane=run.lane.name, state=run.state,
+        "run", tenant=run.lane.owner.tenant, run=run.run, owner=run.lane.owner.key, lane=run.lane.name, state=run.state,
         listed=a.listed, kept=a.kept, unchanged=a.unchanged, gone=a.gone, skipped=a.skipped, lost=a.lost, bytes=a.bytes,
         seconds=round((ended - run.started_at).total_seconds()), problems=len(run.problems),
         whys=",".join(sorted(whys)),

@@ -116,13 +116,14 @@ async def _end(care: Care, state: CareState, problem: str = "") -> None:
     now = care.house.clock.now()
     problems = (*care.row.problems, problem)[-MOST_PROBLEMS:] if problem else care.row.problems
     ended = replace(care.row, state=state, ended_at=now, touched_at=now, problems=problems)
-    _tell(ended, now)  # before the row: rather twice than, after a crash in between, never
+    _tell(care.house.tenant, ended, now)  # before the row: rather twice than, after a crash in between, never
     care.row = await care.house.catalog.put_care(ended, care.house.tenant)
 
 
-def _tell(row: CareRow, now: datetime) -> None:
+def _tell(tenant: str, row: CareRow, now: datetime) -> None:
     tell(
         "care",
+        tenant=tenant,
         care=row.care,
         task=row.task,
         state=row.state,

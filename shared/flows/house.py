@@ -105,6 +105,10 @@ class Scratch:
     items: int = 5  # of each kind
 
 
+async def _all_of_it() -> int:
+    return 100
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """Everything a journey needs, made by wiring (or by a test, over memory twins)."""
@@ -127,6 +131,7 @@ class House:
     people: People = field(default_factory=People)  # whom restores take for whom, unless their order says otherwise
     scratch: Scratch = field(default_factory=Scratch)
     departments: Departments = field(default_factory=Departments)
+    budget_left: Callable[[], Awaitable[int]] = _all_of_it  # percent of SharePoint's units for a day
     rosters: Rosters = field(default_factory=Rosters)  # of the policy's groups
     self_service: bool = False  # a person without a role may see and restore what is their own
     four_eyes: bool = False  # a restore waits for a second person

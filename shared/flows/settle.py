@@ -36,7 +36,7 @@ async def settling(message: Message, queue: str, house: House) -> AsyncIterator[
         yield
     except TryLater as why:
         log.info("%s: put back for %.0f s: %s", queue, why.after_s, why)
-        tell("put_back", queue=queue, why=type(why).__name__, seconds=round(why.after_s))
+        tell("put_back", tenant=house.tenant, queue=queue, why=type(why).__name__, seconds=round(why.after_s))
         await house.queue.send(queue, message.text, min(max(why.after_s, 1.0), LONGEST_DELAY_S))
     except StartOver as why:
         log.info("%s: starts over: %s", queue, why)
@@ -54,7 +54,7 @@ async def lose(message: Message, queue: str, house: House, reason: str, *, why: 
     await _mark_restore(message, house, reason)
     await _mark_care(message, house, reason)
     await _mark_export(message, house, reason)
-    tell("given_up", queue=queue, why=why)
+    tell("given_up", tenant=house.tenant, queue=queue, why=why)
 
 
 async def _mark_run(message: Message, house: House, reason: str) -> None:

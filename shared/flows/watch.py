@@ -30,6 +30,7 @@ async def look(house: House) -> None:
         objective_h=round(house.limits.objective_s / 3600, 1),
         owed=len(await house.catalog.owed()),
         given_up=len(await house.catalog.lost_tickets()),
+        budget_left=await house.budget_left(),
     )
 
 

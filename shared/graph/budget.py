@@ -79,6 +79,16 @@ def lease(spent: Spent, now: float, want: int, most: Limits, *, restoring: bool,
     return _add(spent, now, want), 0.0
 
 
+def left_percent(spent: Spent, now: float, most: Limits) -> int:
+    """Of the day's units, what nobody has leased yet."""
+    return max(0, round(100 * (1 - spent.in_day(now) / most.per_day)))
+
+
+async def left(rows: Rows, clock: Clock, tenant: str, licences: int) -> int:
+    spent = read_row(await rows.get(TABLE, tenant, "sharepoint"))
+    return left_percent(spent, clock.now().timestamp(), limits(licences))
+
+
 def _until_free(spent: Spent, now: float, over: float) -> float:
     """The last minute's units fade evenly; when that is not enough, this minute's do so in the next."""
     by, minute = dict(spent.minutes), int(now // 60)

@@ -64,7 +64,7 @@ async def test_a_run_is_counted_and_traced_and_no_item_is(heard: Heard) -> None:
         await drain(there, house)
     metrics = heard.metrics()
     [(apart, kept)] = metrics["holdfast.run.kept"]
-    assert kept > 3 and apart == {"lane": "mailbox", "state": "done", "whys": ""}
+    assert kept > 3 and apart == {"tenant": there.tenant.id, "lane": "mailbox", "state": "done", "whys": ""}
     assert metrics["holdfast.run"] == [(apart, 1)]
     [span] = heard.spans.get_finished_spans()
     assert span.name == "holdfast.run.whole" and set(span.attributes or {}) <= set(NAMED)
@@ -84,6 +84,18 @@ def test_the_newest_state_is_a_gauge(heard: Heard) -> None:
     ]  # fmt: skip
 
 
+def test_how_long_tickets_waited_is_a_metric(heard: Heard) -> None:
+    for waited_s in (3.0, 90.0):
+        with doing("ticket", queue="backup", tenant="t1", waited_s=waited_s):
+            pass
+    told = heard.reader.get_metrics_data()
+    assert told is not None
+    [metric] = told.resource_metrics[0].scope_metrics[0].metrics
+    [point] = metric.data.data_points
+    assert (metric.name, dict(point.attributes or {})) == ("holdfast.ticket.waited", {"queue": "backup"})
+    assert (getattr(point, "count", 0), getattr(point, "sum", 0)) == (2, 93.0)
+
+
 def test_work_that_fails_says_how_and_not_why(heard: Heard) -> None:
     with pytest.raises(NotPermitted), doing("ticket", queue="backup"):
         raise NotPermitted("ann@contoso.example may not")
@@ -94,7 +106,7 @@ def test_work_that_fails_says_how_and_not_why(heard: Heard) -> None:
 
 def test_nothing_is_heard_when_nobody_listens() -> None:
     made = Heard()
-    tell("given_up", queue="backup", why="x")
+    tell("given_up", tenant="t1", queue="backup", why="x")
     with doing("call", route="http_runs"):
         pass
     assert made.metrics() == {} and made.spans.get_finished_spans() == ()

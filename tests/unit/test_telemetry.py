@@ -61,15 +61,15 @@ def _listen(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_line_is_the_events_name_and_its_facts(caplog: pytest.LogCaptureFixture) -> None:
-    tell("given_up", queue="backup", why="NotPermitted")
-    assert caplog.messages == ['holdfast.given_up {"queue":"backup","why":"NotPermitted"}']
+    tell("given_up", tenant="t1", queue="backup", why="NotPermitted")
+    assert caplog.messages == ['holdfast.given_up {"tenant":"t1","queue":"backup","why":"NotPermitted"}']
 
 
 def test_a_missing_or_unknown_fact_is_a_bug() -> None:
     with pytest.raises(ValueError, match=r"\['queue'\]"):
-        tell("given_up", why="x")
+        tell("given_up", tenant="t1", why="x")
     with pytest.raises(ValueError, match="name"):
-        tell("given_up", queue="backup", why="x", name="Ann")
+        tell("given_up", tenant="t1", queue="backup", why="x", name="Ann")
 
 
 def test_no_event_has_room_for_content() -> None:
@@ -80,7 +80,7 @@ def test_no_event_has_room_for_content() -> None:
 async def test_a_ticket_that_is_put_back_tells_why(house: House, caplog: pytest.LogCaptureFixture) -> None:
     async with settle.settling(Message("m1", "{}"), "backup", house):
         raise Throttled("Graph: asked to wait", 120)
-    assert told(caplog) == [("put_back", {"queue": "backup", "why": "Throttled", "seconds": 120})]
+    assert told(caplog) == [("put_back", {"tenant": TENANT, "queue": "backup", "why": "Throttled", "seconds": 120})]
 
 
 async def test_a_ticket_that_is_given_up_tells_why(house: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -88,8 +88,8 @@ async def test_a_ticket_that_is_given_up_tells_why(house: House, caplog: pytest.
         raise NotPermitted("ann@contoso.example: no")
     await settle.lose(Message("m2", "{}"), "item", house, "it failed five times")
     assert told(caplog) == [
-        ("given_up", {"queue": "backup", "why": "NotPermitted"}),
-        ("given_up", {"queue": "item", "why": "Poison"}),
+        ("given_up", {"tenant": TENANT, "queue": "backup", "why": "NotPermitted"}),
+        ("given_up", {"tenant": TENANT, "queue": "item", "why": "Poison"}),
     ]
 
 
@@ -160,6 +160,7 @@ async def test_runs_and_restores_tell_their_account_and_no_names(caplog: pytest.
         [runs, *_] = [[facts for name, facts in told(caplog) if name == "run"]]
         assert {run["lane"] for run in runs} == {"mailbox", "drive", "chats"}
         assert {run["state"] for run in runs} == {"done"}
+        assert {run["tenant"] for run in runs} == {there.tenant.id}
         for run in runs:
             assert run["listed"] == sum(run[n] for n in ("kept", "unchanged", "gone", "skipped", "lost")) > 0
         owner = await plan.find(house, f"adele@{there.tenant.domain}")

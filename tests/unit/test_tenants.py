@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import azure.functions as func
 import pytest
+from azure.functions.queue import QueueMessage as Arrived  # as the worker makes them
 
 from functions import backup as backup_doors
 from functions import plan as plan_doors
 from functions import poison as poison_doors
+from functions.delivery import waited_s
 from shared import wiring
 from shared.api.gate import Gate
 from shared.api.keyring import Keyring
@@ -195,6 +198,13 @@ async def test_a_ticket_of_a_tenant_that_is_not_served_becomes_a_record(tenant: 
     await backup_doors.queue_backup(message(write(ticket)))
     newest = (await kept.house.catalog.lost_tickets())[0]
     assert newest.queue == "backup" and "does not serve" in newest.reason and kept.sent.tickets == []
+
+
+async def test_a_ticket_tells_how_long_it_waited(kept: Kept) -> None:
+    came = kept.house.clock.now() - timedelta(seconds=90)
+    for time in (came, came.replace(tzinfo=None)):
+        assert waited_s(Arrived(id="m", body=b"{}", insertion_time=time), kept.house) == 90
+    assert waited_s(func.QueueMessage(id="m", body=b"{}"), kept.house) == 0
 
 
 async def test_a_timer_goes_through_all_tenants_though_one_of_them_fails(kept: Kept) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.errors import Contended, Throttled
-from shared.graph.budget import Budget, Limits, Spent, lease, limits, read_row, write_row
+from shared.graph.budget import Budget, Limits, Spent, lease, left, left_percent, limits, read_row, write_row
 from shared.ports import Row
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -132,6 +132,15 @@ def test_units_not_spent_go_back() -> None:
     spent, _ = lease(Spent(), NOW, 250, SMALL, restoring=False)
     spent, _ = lease(spent, NOW + 1, 250, SMALL, restoring=False, back=200)
     assert spent.in_minute(NOW + 1) == 300 and spent.in_day(NOW + 1) == 300
+
+
+async def test_what_is_left_of_the_day_is_told() -> None:
+    rows, clock = OneRow(), Clock()
+    assert await left(rows, clock, "t", 1_000) == 100
+    await Budget(rows, clock, lambda _tenant: 1_000).spend("t", 1_000)
+    assert left_percent(read_row(rows.row), NOW, Limits(1_250, 4_000)) == 75
+    assert await left(rows, clock, "t", 1_000) == 100, "a thousand of 1.2 million"
+    assert left_percent(Spent(hours=((int(NOW // 3600), 9_999),)), NOW, Limits(1, 4_000)) == 0
 
 
 def test_a_row_comes_back_as_it_was_and_a_strange_one_as_nothing_spent() -> None:

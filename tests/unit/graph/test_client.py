@@ -251,7 +251,7 @@ async def test_an_answer_without_end_costs_one_item(on: Stage) -> None:
         await response.prepare(request)
         while request.transport and not request.transport.is_closing():
             await response.write(b"x" * (1 << 20))
-            await asyncio.sleep(0)  # the client has its turn: since Python 3.13 a write that waits for nothing gives none
+            await asyncio.sleep(0)  # a turn for the client: since Python 3.13 a write that need not wait gives none
         return response
 
     on.graph.plays = [endless]
