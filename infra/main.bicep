@@ -49,6 +49,9 @@ param objectiveHours int = 24
 param ownerTypes string = 'user,group,site'
 @description('Kinds, comma separated; empty: all.')
 param kinds string = ''
+@description('on: mailbox items are kept a second time, as the streams that Exchange itself exports.')
+@allowed(['off', 'on'])
+param lossless string = 'off'
 @description('Kinds of users, comma separated; empty: all of the kinds that users have.')
 param userKinds string = ''
 @description('The same for groups.')
@@ -500,6 +503,7 @@ var common = {
   BACKUP_OBJECTIVE_H: string(objectiveHours)
   BACKUP_OWNER_TYPES: ownerTypes
   BACKUP_KINDS: kinds
+  BACKUP_LOSSLESS: lossless
   BACKUP_USER_KINDS: userKinds
   BACKUP_GROUP_KINDS: groupKinds
   BACKUP_SITE_KINDS: siteKinds

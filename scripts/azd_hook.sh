@@ -11,6 +11,7 @@ set -- "$1" --env "$AZURE_ENV_NAME" --tenant "$tenant" --azd
 set -- "$@" --kinds "${HOLDFAST_KINDS:-}" --owner-types "${HOLDFAST_OWNER_TYPES:-}"
 set -- "$@" --user-kinds "${HOLDFAST_USER_KINDS:-}" --group-kinds "${HOLDFAST_GROUP_KINDS:-}" --site-kinds "${HOLDFAST_SITE_KINDS:-}"
 [ -n "${HOLDFAST_INCLUDE_GROUPS:-}${HOLDFAST_EXCLUDE_GROUPS:-}${HOLDFAST_DEPARTMENTS:-}" ] && set -- "$@" --members
+[ "${HOLDFAST_LOSSLESS:-off}" = on ] && set -- "$@" --lossless
 [ "${HOLDFAST_EXCHANGE_RBAC:-no}" = yes ] && set -- "$@" --exchange-rbac
 [ -n "${HOLDFAST_DEPARTMENT_ROLES:-}" ] && set -- "$@" --departments "$HOLDFAST_DEPARTMENT_ROLES"
 [ "${HOLDFAST_SELF_SERVICE:-off}" = on ] && set -- "$@" --self-service

@@ -98,6 +98,7 @@ async def run(args: argparse.Namespace, directory: Directory, clock: Clock, say:
         args.env, kinds=args.kinds, owner_types=args.owner_types, narrowed=_narrowed(args), parts=args.only,
         identities=_identities(args), issuer=f"{args.login_url}/{args.tenant}/v2.0", audience=args.audience,
         exchange=args.exchange_rbac, members=args.members, departments=args.departments, everybody=args.self_service,
+        lossless=args.lossless,
     )  # fmt: skip
     work = Work(directory, say, clock.now())
     changes, cautions = await work.look(wants)
@@ -208,6 +209,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--backup-identity", default="", help="principal id of the backup app's managed identity")
     p.add_argument("--restore-identity", default="", help="principal id of the restore app's managed identity")
     p.add_argument("--members", action="store_true", help="groups are named whose members the backup app has to know")
+    p.add_argument("--lossless", action="store_true", help="mailbox items are kept as streams too (BACKUP_LOSSLESS)")
     p.add_argument("--exchange-rbac", action="store_true", help="Exchange grants the mailbox roles, for some mailboxes")
     p.add_argument("--departments", type=_words, default=[], help="names, comma separated: each gets a role of the API")
     p.add_argument("--self-service", action="store_true", help="everybody of the tenant gets a token of the API")

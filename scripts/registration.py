@@ -98,13 +98,17 @@ def wanted(
     members: bool = False,
     departments: Iterable[str] = (),
     everybody: bool = False,
+    lossless: bool = False,
 ) -> list[Wanted]:
     """The registrations of an installation. `identities`: principal id of the managed identity behind each app.
     `exchange`: mailbox roles are left out, as Exchange grants them for some mailboxes only. `members`: who is in a
-    group is asked. `departments`: names that get an app role of the API. `everybody`: self-service."""
+    group is asked. `departments`: names that get an app role of the API. `everybody`: self-service.
+    `lossless`: that mode is on."""
     of, ids, named = (list(kinds), list(owner_types), narrowed), identities or {}, tuple(departments)
     roles: dict[Part, tuple[str, ...]] = {
-        "backup": permissions.reads(*of, members=members or bool(named)), "restore": permissions.writes(*of), "api": (),
+        "backup": permissions.reads(*of, members=members or bool(named), lossless=lossless),
+        "restore": permissions.writes(*of, lossless=lossless),
+        "api": (),
     }  # fmt: skip
     made = []
     for part in parts:

@@ -200,6 +200,12 @@ KNOBS: tuple[Knob, ...] = (
         to.one_of("body", "attachment", "none"), "body",
     ),
     Knob(
+        "BACKUP_LOSSLESS", _POLICY,
+        "`on`: mail, contacts, events and tasks are kept twice, also as Exchange's own streams beside JSON and MIME, "
+        "and given back from them where that can be done. Microsoft says of the interface that it is not made for "
+        "backup and restore; it is in the global cloud only.", to.one_of("off", "on"), "off",
+    ),
+    Knob(
         "BACKUP_OBJECTIVE_H", _POLICY,
         "Hours within which every mailbox and drive should have been backed up again; what is older is told as late.",
         to.whole(1, 8760), "24",

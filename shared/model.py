@@ -155,7 +155,8 @@ class Capture:
 
     A part given as `bytes` goes into the page; a `Part` is in the vault already. `suffixes` gives the file name
     ending under which a person recognises a part (".eml"); `content_tag` replaces the listing's when it is known
-    better now; `notes` are gaps of this one item worth telling.
+    better now; `notes` are gaps of this one item worth telling. `tag` replaces the listing's where a later run may take
+    more of it; `refused`: what a role is missing for, and the run tells it.
     """
 
     record: Json
@@ -163,6 +164,8 @@ class Capture:
     suffixes: Mapping[str, str] = field(default_factory=dict)
     content_tag: str | None = None
     notes: tuple[str, ...] = ()
+    tag: str | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

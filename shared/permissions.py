@@ -11,6 +11,7 @@ from typing import get_args
 
 from shared.kinds import KINDS, owners
 from shared.kinds.kind import Kind
+from shared.kinds.lossless import lossless as kept_whole
 from shared.model import OwnerType
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -35,26 +36,32 @@ def kept(
 
 def reads(
     kinds: Iterable[str] = (), owner_types: Iterable[OwnerType] = EVERYONE, narrowed: Narrowed | None = None, *,
-    members: bool = False,
+    members: bool = False, lossless: bool = False,
 ) -> tuple[str, ...]:  # fmt: skip
     """What the backup app needs for these kinds of these owners: the kinds' own roles and the lists of owners; with
-    `members` also who is in a group."""
-    of = kept(kinds, owner_types, narrowed)
-    needed = {role for name, types in of.items() for each in types for role in KINDS[name].reads_of(each)}
+    `members` also who is in a group; `lossless`: in that mode."""
+    of, known = kept(kinds, owner_types, narrowed), _in_mode(lossless)
+    needed = {role for name, types in of.items() for each in types for role in known[name].reads_of(each)}
     listed = {owners.READ_PERMISSIONS[each] for types in of.values() for each in types}
     return tuple(sorted(needed | listed | ({owners.READ_MEMBERS} if members else set())))
 
 
 def writes(
-    kinds: Iterable[str] = (), owner_types: Iterable[OwnerType] = EVERYONE, narrowed: Narrowed | None = None
-) -> tuple[str, ...]:
+    kinds: Iterable[str] = (), owner_types: Iterable[OwnerType] = EVERYONE, narrowed: Narrowed | None = None, *,
+    lossless: bool = False,
+) -> tuple[str, ...]:  # fmt: skip
     """What the restore app needs."""
-    able = [KINDS[name] for name in kept(kinds, owner_types, narrowed)]
+    known = _in_mode(lossless)
+    able = [known[name] for name in kept(kinds, owner_types, narrowed)]
     return tuple(sorted({role for kind in able for role in (*kind.write_permissions, *kind.spare_permissions)}))
 
 
 def scoped_by_exchange(role: str) -> bool:
     return role.startswith(SCOPED_BY_EXCHANGE)
+
+
+def _in_mode(lossless: bool) -> Mapping[str, Kind]:
+    return {**KINDS, **kept_whole()} if lossless else KINDS
 
 
 def _named(names: Iterable[str]) -> list[Kind]:

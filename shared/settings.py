@@ -17,6 +17,7 @@ from shared.readings import ByConnectionString, ByIdentity, Secret, Storage
 __all__ = ["ByConnectionString", "ByIdentity", "Secret", "Settings", "Storage", "environment", "read", "role"]
 
 INSIGHTS = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+NATIONAL = (".us", ".cn")  # ends of Graph's hosts outside the global cloud
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # What an app that has one role must not hold: with the other's credentials in it, the two would be one again.
 ELSEWHERE = {
@@ -114,6 +115,7 @@ class Policy:
     people_rules: tuple[PeopleRule, ...] = ()  # whom restores take for whom
     people_file: str = ""
     census_h: int = 20
+    lossless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,10 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         problems.append("M365_TARGET_TENANT_ID and M365_TARGET_CLIENT_ID belong together: set both or none")
     if other and other == tenant:
         problems.append("M365_TARGET_TENANT_ID: is M365_TENANT_ID; unset it, restores there need only M365_RESTORE_*")
+    if values["BACKUP_LOSSLESS"] == "on" and (urlsplit(values["M365_GRAPH_BASE_URL"] or "").hostname or "").endswith(
+        NATIONAL
+    ):
+        problems.append("BACKUP_LOSSLESS: is on, but this cloud has no export of mailbox items; set it to off")
     stores = _stores(values, problems)
     api = _api(environ, values, problems)
     insights = _insights(environ, values, problems)
@@ -383,6 +389,7 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         people_rules=values["RESTORE_PEOPLE_RULES"] or (),
         people_file=values["RESTORE_PEOPLE_FILE"] or "",
         census_h=values["BACKUP_CENSUS_H"],
+        lossless=values["BACKUP_LOSSLESS"] == "on",
     )
 
 

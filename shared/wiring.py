@@ -26,6 +26,7 @@ from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
 from shared.kinds.lists import Lists
+from shared.kinds.lossless import EXPORTED_TOGETHER, lossless
 from shared.model import Owner, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Rows
 from shared.settings import (
@@ -232,6 +233,7 @@ def _kinds(settings: Settings) -> Mapping[str, Kind]:
         Files.name: Files(policy.file_versions),
         Events.name: Events(policy.events_people),
         Lists.name: Lists(policy.list_versions, attachments=_attachments(settings)),
+        **(lossless(policy.events_people) if policy.lossless else {}),
     }
 
 
@@ -290,6 +292,7 @@ def _limits(settings: Settings) -> Limits:
         objective_s=settings.policy.objective_h * 3600.0,
         census_s=settings.policy.census_h * 3600.0,
         volume_bytes=s.export_volume_bytes,
+        **({"at_once": EXPORTED_TOGETHER} if settings.policy.lossless else {}),
     )
 
 

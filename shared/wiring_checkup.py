@@ -70,9 +70,9 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
     """What the settings say, without any secret."""
     cloud, stores, policy = settings.cloud, settings.stores, settings.policy
     of = (policy.kinds, policy.owner_types, policy.narrowed)
-    needed = frozenset(permissions.writes(*of))
+    needed = frozenset(permissions.writes(*of, lossless=policy.lossless))
     groups = settings.api.departments or policy.include_groups or policy.exclude_groups
-    reads = permissions.reads(*of, members=bool(groups))
+    reads = permissions.reads(*of, members=bool(groups), lossless=policy.lossless)
     vault = stores.vault
     return Setup(
         role=settings.role,

@@ -56,6 +56,7 @@ class Options:
     all_messages_tell_shared: bool = False  # the page speaks of "public and private channels" only
     message_ids_are_times: bool = True  # an imported message's id is its time, as every id that was seen is; not said
     imports: bool = True  # migration mode exists in the global cloud only (Graph docs: channel-startmigration)
+    import_refuses: str = ""  # the code of Exchange's refusal of whatever is imported
     message_limit: int = 150 * 1024 * 1024
     licences: int = 500
     latency_s: float = 0.001  # so that requests overlap and concurrency can be seen

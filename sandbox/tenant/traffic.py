@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, TextIO
 
+ASKED = ("/exportItems", "/translateExchangeIds")  # POST, but nothing changes by it
 LONG = re.compile(r"/[^/?]{20,}")
 
 
@@ -38,7 +39,7 @@ class Traffic:
         shape = re.sub(r":/.*?(:|$)", ":/{path}:", shape)
         self.shapes[f"{app} {method} {shape}"] += 1
         self.statuses[f"{app} {status}"] += 1
-        if method not in ("GET", "HEAD") and path.split("?")[0] not in ("/$batch",):
+        if method not in ("GET", "HEAD") and not path.split("?")[0].endswith(("/$batch", *ASKED)):
             self.writes[app] += 1
 
     def flush(self) -> None:

@@ -43,7 +43,6 @@ def the_box(call: Call, mailbox: str) -> Box:
     if found is None:
         raise Refusal(404, "ErrorMailboxNotFound", "The mailbox was not found.")
     the_mailbox(call, found.user.id)
-    found.todo.mirror()
     return found
 
 

@@ -47,6 +47,8 @@ def _imported(box: Box, body: Any) -> Answer:
     except binascii.Error as why:
         raise Refusal(400, "ErrorCorruptData", "Data is not base64.") from why
     check_room(box.mail)
+    if code := box.tenant.options.import_refuses:
+        raise Refusal(400, code, "The item could not be imported.")
     thing: Thing
     if mode == "create":
         thing = put(box, folder, stream)

@@ -85,6 +85,8 @@ class Box:
         return next((f for f in self.folders() if f.id == wanted), None)
 
     def things(self, kind: str) -> dict[str, Any]:
+        if kind == TASKS:
+            self.todo.mirror()
         stores: dict[str, dict[str, Any]] = {
             MAIL: self.mail.messages, CALENDAR: self.calendars.events, CONTACTS: self.contacts.contacts,
             TASKS: self.todo.tasks,
@@ -113,7 +115,7 @@ class Box:
             thing = by_id.get(item_id)
             if thing is not None and thing.mutable_id == item_id:
                 return kind, self.item(kind, thing.key)
-        return (TASKS, self.item(TASKS, item_id)) if item_id in self.todo.tasks else None
+        return (TASKS, self.item(TASKS, item_id)) if item_id in self.things(TASKS) else None
 
 
 def _class(thing: Thing, kind: str) -> str:

@@ -156,6 +156,7 @@ class Keeper:
             await self._save(sheet)  # what is taken already is not taken again
             raise late
         self.refusals |= {str(result) for result in results if isinstance(result, NotPermitted)}
+        self.refusals |= {result.refused for result in results if isinstance(result, Capture) and result.refused}
         for (seen, known), result in zip(group, results, strict=True):
             enter(sheet, seen, verdict_on(result), known.here)
         full = sheet.size_bytes > self.house.limits.page_bytes or sheet.count >= self.house.limits.page_items

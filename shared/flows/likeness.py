@@ -21,6 +21,7 @@ from shared.kinds.kind import Kind
 from shared.model import Capture, Json, Part, Restored, Version
 
 OURS = frozenset({"o365:Id", "o365:CreatedDateTime", "o365:LastModifiedDateTime"})  # `common` copies the server's
+OPAQUE = "stream"  # Exchange's own: two of the same item need not be the same bytes
 HEADERS = ("From", "To", "Cc", "Subject", "Date", "Message-ID")
 
 
@@ -51,7 +52,7 @@ async def _shown(house: House, kind: Kind, record: Json, parts: Mapping[str, byt
     for name, part in parts.items():
         if name in READINGS:
             read[name] = READINGS[name](part if isinstance(part, bytes) else await house.vault.read_part(part))
-        elif name != "record":
+        elif name not in ("record", OPAQUE):
             read[name] = digest(part) if isinstance(part, bytes) else part.sha256
     return Shown(plain(record, kind.server_owned | OURS), read)
 

@@ -61,6 +61,7 @@ class Sheet:
         version = self._version(seen, here, state="kept")
         version = replace(
             version,
+            tag=taken.tag or version.tag,
             content_tag=taken.content_tag or seen.content_tag,
             size_bytes=known_size,
             notes=taken.notes,

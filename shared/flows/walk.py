@@ -10,7 +10,22 @@ from typing import TypeVar
 
 from shared.errors import TryLater, Unreachable, Verdict
 from shared.flows.house import House
-from shared.graph.steps import NO_ANSWER, Fetch, Foretold, Read, Refused, Reply, Step, Steps, Together, Upload, Whom
+from shared.flows.streams import Streams
+from shared.graph.steps import (
+    NO_ANSWER,
+    Export,
+    Fetch,
+    Foretold,
+    Import,
+    Read,
+    Refused,
+    Reply,
+    Step,
+    Steps,
+    Together,
+    Upload,
+    Whom,
+)
 from shared.model import Chunk, Part
 from shared.ports import Graph, Pieces, Scope
 from shared.quickxor import QuickXor
@@ -62,6 +77,7 @@ class Walk:
         self._house, self._graph, self._scope, self._dry, self._whom = house, graph, scope, dry, whom
         self._restoring = restoring
         self._half_loaded: set[str] = set()
+        self._streams = Streams(house, graph, scope)
 
     async def play(self, act: Steps[T]) -> T:
         """Drive one act to its end. Verdicts pass through; `Refused` comes from an act that needed a refused reply."""
@@ -94,7 +110,9 @@ class Walk:
         for i in range(len(acts)):
             advance(i, None)
         while asked:
-            wave, asked = asked, {}
+            # several items ride in one export, so that those who want one wait for the others
+            wave = {i: step for i, step in asked.items() if not isinstance(step, Export)} or asked
+            asked = {i: step for i, step in asked.items() if i not in wave}
             for i, answer in await self._answer_wave(wave):
                 if isinstance(answer, Exception):
                     acts[i].close()
@@ -105,6 +123,7 @@ class Walk:
 
     async def _answer_wave(self, wave: dict[int, Step]) -> list[tuple[int, Reply | Exception]]:
         small = [i for i, step in wave.items() if step.batchable and type(step) is Step]
+        exports = {i: step for i, step in wave.items() if isinstance(step, Export)}
         answers: list[tuple[int, Reply | Exception]] = []
 
         async def one(i: int) -> None:
@@ -117,10 +136,15 @@ class Walk:
             except Verdict as why:
                 answers.extend((i, why) for i in small)
 
+        async def streams() -> None:
+            answers.extend((await self._streams.export(exports)).items())
+
         async with asyncio.TaskGroup() as tasks:
+            if exports:
+                tasks.create_task(streams())
             if small:
                 tasks.create_task(many())
-            for i in wave.keys() - set(small):
+            for i in wave.keys() - set(small) - exports.keys():
                 tasks.create_task(one(i))
         return sorted(answers, key=lambda answer: answer[0])
 
@@ -151,6 +175,13 @@ class Walk:
                     return await self._graph.upload(step, self._scope, self._pieces(step.source))
                 except Refused as why:  # the session is gone: the kind starts over
                     return why.reply
+            case Export():
+                [(_, answer)] = (await self._streams.export({0: step})).items()
+                if isinstance(answer, Verdict):
+                    raise answer
+                return answer
+            case Import():
+                return await self._streams.put(step)
             case Together():
                 return Reply(200, parts=tuple(await self._graph.send_all(step.steps, self._scope)))
             case Whom():

@@ -157,7 +157,7 @@ class GraphClient:
             headers.setdefault("Content-Type", "application/json")
         return Ask(
             step.method, url, shape(step.path) if to_graph else "(signed URL)", headers, body, authorized=to_graph,
-            again=step.method != "POST", json=not (native and step.reads),
+            again=step.reads or step.method != "POST", json=not (native and step.reads),
             empty=step.method != "GET", blank=native or step.method == "DELETE" or not to_graph or step.host != "",
             units=step.units,
             sharepoint=step.units > 0, host=step.host,

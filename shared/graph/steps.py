@@ -25,7 +25,7 @@ class Step:
 
     `units`: SharePoint resource units it costs (0: not SharePoint). `batchable`: small answer, may ride in a $batch.
     `host`: the tenant's own SharePoint host, which is asked instead of Graph for what Graph lacks; `path` is below it.
-    A reply 501 `noSharePoint` says that this app has no way in there.
+    A reply 501 `noSharePoint` says that this app has no way in there. `asks`: whatever its method, it only reads.
     """
 
     method: str
@@ -35,10 +35,11 @@ class Step:
     batchable: bool = False
     units: int = 0
     host: str = ""
+    asks: bool = False
 
     @property
     def reads(self) -> bool:
-        return self.method in ("GET", "HEAD")
+        return self.asks or self.method in ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,35 @@ class Read(Step):
     """
 
     part: Part = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Export(Step):
+    """An item of a mailbox as Exchange's own opaque stream. `path` is the owner's; the bytes come back like those of a
+    `Fetch`. The walker asks for the items of several acts at once, so this comes last in an act.
+
+    `immutable`: `item_id` is an immutable one. `size_bytes`: about how large, so that an answer stays bounded.
+    """
+
+    item_id: str = field(kw_only=True)
+    immutable: bool = True
+    size_bytes: int = 0
+
+    @property
+    def reads(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Import(Step):
+    """Put a kept stream into a folder of the owner whose `path` this is, as a new item or in the place of `item_id` as
+    it is under `change_key`. The walker opens the session, whose URL is a secret."""
+
+    folder_id: str = field(kw_only=True)
+    part: Part = field(kw_only=True)
+    item_id: str = ""
+    immutable: bool = True
+    change_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +245,10 @@ def patch(path: str, body: Json, *, headers: Mapping[str, str] | None = None, un
 
 def delete(path: str, *, units: int = 0) -> Step:
     return Step("DELETE", path, units=units)
+
+
+def export(owner: str, item_id: str, size_bytes: int, *, immutable: bool = True) -> Export:
+    return Export("POST", owner, item_id=item_id, immutable=immutable, size_bytes=size_bytes)
 
 
 def together(*steps: Step) -> Together:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from shared.errors import NeedsPerson
 from shared.graph.steps import Reply, Steps, Upload, delete, get, odata_string, patch, post, read, segment
+from shared.kinds import mail_stream
 from shared.kinds.kind import Into
 from shared.kinds.mail_message import Attached, as_new, attachments
 from shared.kinds.mail_messages import content_of, may_have_attachments, state_of
 from shared.kinds.mail_mime import pieces
+from shared.kinds.mail_stream import Imported
 from shared.kinds.mailbox import (
     MARKS,
     REPLACED,
@@ -41,7 +43,9 @@ NOT_REMOVED = "the message it replaces could not be removed"
 NOT_SET = "read state, flag and categories could not be set"
 
 
-def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
+def restore(kept: Kept, into: Into, mark: str, mode: Mode, *, lossless: bool = False) -> Steps[Restored]:
+    """`lossless`: from its stream, where there is one; else, and where the service will not take it, from the rest."""
+    lossless = lossless and mail_stream.usable(kept, into)
     begun = yield from _first(into, f"{bears(mark)}&$select={STATE}&{REPLACED}")
     twin = None
     if mode != "create" and not begun:
@@ -49,11 +53,16 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     if twin and (mode == "skip" or (yield from _equal(twin, kept.record, into))):
         return Restored("skipped", twin["id"], note="the message is in the folder")
     old = (yield from _still_there(into, replaced_by(begun))) if begun else twin["id"] if twin else ""
+    given = Imported(None, [])
+    if lossless:
+        given = yield from (mail_stream.tidied(into, mark) if begun else mail_stream.imported(kept, into, mark, old))
     body, losses = as_new(kept.record, mark)
-    files, missed = yield from _files(kept)
-    losses += missed
+    files, missed = ([], []) if given.message else (yield from _files(kept))
+    losses = given.losses + ([] if given.message else losses + missed)
     if begun:
         message, todo = begun, (yield from _missing(into, begun, files))
+    elif given.message:
+        message, todo = given.message, []
     else:
         inline, todo = _fitting(body, files)
         reply = yield post(f"{into.path}/messages", {**replacing(body, old), **inline}, headers=prefer())

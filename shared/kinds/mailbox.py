@@ -151,6 +151,7 @@ def bears(mark: str) -> str:
 
 
 # which item a restored one takes the place of: said when it is created, so that a rerun removes that one and no other
+NOBODY = "none"  # said where an older answer may stand on the item already
 REPLACES = "String {5c1f0d52-7a0e-4b7b-9a64-0f9a3d6be7f1} Name HoldfastReplaces"
 REPLACED = "$expand=" + quote(f"singleValueExtendedProperties($filter=id eq '{REPLACES}')", safe="$()='")
 MARKS = "$expand=" + quote(f"singleValueExtendedProperties($filter=id eq '{MARK}')", safe="$()='")
@@ -189,7 +190,8 @@ def replacing(body: Json, item_id: str) -> Json:
 def replaced_by(item: Json) -> str:
     """The id of the item that an earlier attempt meant to remove (the item was read with REPLACED); "" for none."""
     noted = item.get("singleValueExtendedProperties") or ()
-    return next((str(p["value"]) for p in noted if str(p.get("id", "")).endswith("HoldfastReplaces")), "")
+    there = next((str(p["value"]) for p in noted if str(p.get("id", "")).endswith("HoldfastReplaces")), "")
+    return "" if there == NOBODY else there
 
 
 def _extended(body: Json, name: str, value: str) -> Json:

@@ -21,6 +21,7 @@ from shared.flows import plan, restore
 from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
 from shared.kinds.kind import Kind
+from shared.kinds.lossless import lossless
 from shared.model import Feed, Mode, Owner, OwnerType, Place, Selection, Version
 from shared.vault.memory import MemoryBlobs
 from tests.rig import Probe, Worlds, drain, process, worlds
@@ -31,14 +32,21 @@ EVERY_OWNER = get_args(OwnerType)
 CONTENT = ("/$value", "/content", "/contentStream", "download GET")  # requests for an item's own bytes
 
 
+LOSSLESS = "+lossless"  # the end of a play's name
+IN_BOTH_MODES = ("mail", "contacts")  # one whose streams make new items, one where they go over those that are there
+
+
 def played(name: str) -> list[str]:
-    """The names under which a kind plays: one for each of its types of owners, the first one the kind's own."""
+    """The names under which a kind plays: one for each of its types of owners, the first one the kind's own; and one
+    for the mode that keeps it whole."""
     _, *others = [owner_type for owner_type in EVERY_OWNER if owner_type in KINDS[name].owner_types]
-    return [name, *(f"{name}@{owner_type}" for owner_type in others)]
+    modes = [name + LOSSLESS] if name in IN_BOTH_MODES else []
+    return [name, *(f"{name}@{owner_type}" for owner_type in others), *modes]
 
 
 def kind_of(play: str) -> Kind:
-    return KINDS[play.partition("@")[0]]
+    known = lossless() if play.endswith(LOSSLESS) else KINDS
+    return known[play.removesuffix(LOSSLESS).partition("@")[0]]
 
 
 def owner_type_of(play: str) -> OwnerType:
@@ -65,7 +73,8 @@ class Stage:
     _orders: int = 0
 
     def house(self) -> House:
-        return process(self.worlds, Probe(), self.limits, Policy(EVERY_OWNER, (self.kind.name,)))
+        house = process(self.worlds, Probe(), self.limits, Policy(EVERY_OWNER, (self.kind.name,)))
+        return replace(house, kinds={**house.kinds, self.kind.name: self.kind})
 
     def asked(self, app: str) -> dict[str, int]:
         """How often which request reached the tenant since `forget`, the parts of a $batch on their own."""
@@ -132,9 +141,11 @@ class Stage:
     def mutate(self, story: str) -> None:
         """What tests/pages/<kind>/story.json tells under that name: changes of the sandbox tenant. "$owner" stands for
         the one who plays, as mutations name them."""
+        self.happen(*self.story[story])
+
+    def happen(self, *changes: dict[str, Any]) -> None:
         name = f"adele@{self.worlds.tenant.domain}" if self.owner_type == "user" else "crew"
-        told = [{k: name if v == "$owner" else v for k, v in one.items()} for one in self.story[story]]
-        mutate(self.worlds.tenant, told)
+        mutate(self.worlds.tenant, [{k: name if v == "$owner" else v for k, v in one.items()} for one in changes])
 
     @property
     def story(self) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_backup_declares_roles_that_only_read(kind: str) -> None:
     it = kind_of(kind)
     assert it.read_permissions
     assert bool(it.write_permissions) != bool(it.keeps_only)
-    reads = r"[A-Z][\w-]+(\.\w+)*\.Read(Basic|For\w+)?(\.All)?"
+    reads = r"[A-Z][\w-]+(\.\w+)*\.(Read(Basic|For\w+)?|Export)(\.All)?"
     assert all(re.fullmatch(reads, role) for role in it.read_permissions)
     assert set(it.read_permissions) <= BACKUP_ROLES
     assert set(it.write_permissions) <= RESTORE_ROLES

@@ -15,7 +15,7 @@ from shared.flows.house import House, Limits
 from shared.kinds import KINDS
 from shared.model import Mode, Place, Selection
 from tests.contract import kinds_stage
-from tests.contract.kinds_stage import kind_of, owner_type_of, played
+from tests.contract.kinds_stage import LOSSLESS, kind_of, owner_type_of, played
 from tests.crash.restores import RESTORE
 from tests.crash.stage import Stage, Story
 
@@ -88,6 +88,7 @@ def _stories(play: str) -> tuple[Story, Story]:
             backs_up=False,
             check=nobody_else_is_touched_or_told,
             most_points=MOST_POINTS,
+            lossless=play.endswith(LOSSLESS),
             bears_marks=kind.has_folders,
         )
 

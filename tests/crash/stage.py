@@ -10,13 +10,14 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.tenant.happenings import mutate
 from shared.catalog.ledger_rows import read_outcome, read_restore
 from shared.flows import plan
 from shared.flows.house import House, Limits, Policy
+from shared.kinds.lossless import lossless
 from shared.model import Owner
 from shared.ports import Message, Row
 from tests.crash import truth
@@ -50,6 +51,7 @@ class Story:
     tolerates: Callable[[list[str]], list[str]] = list  # what remains of differences when the excusable are taken away
     hands_on: bool = False
     most_points: int = 0  # to die at; 0: everywhere
+    lossless: bool = False
     bears_marks: bool = True  # else a rerun finds what was given to be equal, and leaves it alone without a word
 
 
@@ -70,7 +72,10 @@ class Stage:
         """While something is given back, the timer wakes restores and plans nobody's backup."""
         story = self.story
         policy = Policy(include=(ADELE if story.backs_up else "nobody",), kinds=story.kinds)
-        return process(self.worlds, probe, story.limits, policy, **story.sizes)
+        return self._furnished(process(self.worlds, probe, story.limits, policy, **story.sizes))
+
+    def _furnished(self, house: House) -> House:
+        return replace(house, kinds={**house.kinds, **lossless()}) if self.story.lossless else house
 
     def owner(self, name: str) -> Owner:
         user = self.worlds.tenant.find_user(name)
@@ -81,7 +86,7 @@ class Stage:
         mutate(self.worlds.tenant, list(wanted))
 
     async def backup(self) -> None:
-        house = process(self.worlds, policy=Policy(include=(ADELE,), kinds=self.story.kinds))
+        house = self._furnished(process(self.worlds, policy=Policy(include=(ADELE,), kinds=self.story.kinds)))
         await plan.tick(house)
         await drain(self.worlds, house)
 
@@ -99,7 +104,8 @@ class Stage:
         rows = sum(len(p.rows) for partitions in worlds.rows._tables.values() for p in partitions.values())
         asked = worlds.running.traffic
         stores = (worlds.rows._written, rows, len(worlds.blobs.blobs), len(worlds.queues.waiting))
-        return (*stores, tenant.generation, tenant.ids._drawn, asked.writes["restore"], asked.shapes["upload PUT"])
+        uploads = sum(n for name, n in asked.shapes.items() if name.startswith("upload "))
+        return (*stores, tenant.generation, tenant.ids._drawn, asked.writes["restore"], uploads)
 
     def broken_now(self) -> list[str]:
         assert self.start is not None

@@ -6,6 +6,7 @@ from shared.flows.house import Limits
 from tests.crash.stage import ADELE, Stage, Story
 
 KIB = 1024
+MOST_POINTS = 100  # of a story that others tell as well, in another mode
 
 
 async def nothing(stage: Stage) -> None:
@@ -104,5 +105,8 @@ BACKUPS = (
         read_again_bytes=(128 + 64) * KIB,  # a chunk that was under way, and the small files of a page that was
     ),
     Story("folders on the move", folders_on_the_move, kinds=("mail",)),
+    Story(
+        "lossless, folders on the move", folders_on_the_move, kinds=("mail",), most_points=MOST_POINTS, lossless=True
+    ),
     Story("a lane that hands itself on", a_day_of_work, limits=Limits(lane_budget_s=0.05, page_items=3), hands_on=True),
 )
