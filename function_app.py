@@ -10,6 +10,7 @@ from functions import (
     export,
     http_backups,
     http_care,
+    http_cost,
     http_coverage,
     http_doctor,
     http_drills,
@@ -26,7 +27,7 @@ from shared.settings import environment, role
 
 BACKUP = (
     plan, backup, poison, checkup, export, http_backups, http_items, http_restores, http_care, http_coverage,
-    http_exports, http_doctor, http_drills, http_search, http_operations,
+    http_cost, http_exports, http_doctor, http_drills, http_search, http_operations,
 )  # fmt: skip
 RESTORE = (restore, drill, checkup)
 CARE = (care, checkup)

@@ -14,6 +14,7 @@ from shared import wiring
 from shared.errors import FormatUnknown
 from shared.flows import settle
 from shared.flows.house import House
+from shared.flows.metering import counted
 from shared.flows.settle import settling
 from shared.telemetry import doing
 from shared.work.tickets import T, read
@@ -33,7 +34,8 @@ async def deliver(
         if ticket.tenant != house.tenant:
             raise FormatUnknown(f"a ticket of tenant {ticket.tenant[:40]!r}, which this installation does not serve")
         with doing("ticket", queue=queue, tenant=house.tenant, waited_s=waited_s(message, house)):
-            await serve(ticket, house)
+            async with counted(house, queue):
+                await serve(ticket, house)
 
 
 def waited_s(message: func.QueueMessage, house: House) -> float:

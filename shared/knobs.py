@@ -282,6 +282,11 @@ KNOBS: tuple[Knob, ...] = (
     Knob("HOLDFAST_DRILL_FOLDER", _CARE, "What the names of their folders begin with.", to.text, "Holdfast drill"),
     Knob("HOLDFAST_DRILL_DAYS", _CARE, "Days from one drill to the next.", to.whole(1, 365), "7"),
     Knob("HOLDFAST_DRILL_ITEMS", _CARE, "Items of each kind that a drill gives back.", to.whole(1, 50), "5"),
+    Knob(
+        "HOLDFAST_PRICES", _CARE,
+        "Unit prices for the cost report: a JSON object (`{\"currency\": \"EUR\", \"writes_10k\": 0.06}`, any members "
+        "of the table in section 5), or the path of a file that holds one. Not set: examples.", to.path,
+    ),
     _size("PAGE_BYTES", "A page is committed when its captures exceed this many bytes.", 16 * MIB, MIB, 64 * MIB),
     _size("PAGE_ITEMS", "... or this many items.", 500, 1, 5000),
     _size("PART_BYTES", "Parts above this size become chunks of their own.", 4 * MIB, 64 * 1024, 32 * MIB),

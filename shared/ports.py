@@ -57,12 +57,14 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A blob as a listing shows it. `modified` is the server's time, not ours."""
+    """A blob as a listing shows it. `modified` is the server's time, not ours; `tier`: "hot", "cool", "cold" or
+    "archive", "" where the store does not tell."""
 
     name: str
     size: int
     modified: datetime
     etag: str
+    tier: str = ""
 
 
 class Blobs(Protocol):

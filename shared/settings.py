@@ -180,6 +180,7 @@ class Settings:
     stores: Stores
     policy: Policy
     retention: Retention
+    prices: str  # as text; shared/cost/prices.py reads it
     drills: Drills
     sizes: Sizes
     api: Api
@@ -243,6 +244,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         stores=stores,
         policy=_policy(values),
         retention=_retention(values),
+        prices=values["HOLDFAST_PRICES"] or "",
         drills=Drills(
             values["HOLDFAST_DRILL_OWNERS"] or (),
             values["HOLDFAST_DRILL_FOLDER"],

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 
+from shared import usage
 from shared.errors import Archived, NotPermitted, Throttled, Unreachable, Verdict
 
 LARGE = 1 << 20
@@ -21,17 +23,30 @@ BEING_DELETED_S = 60.0  # the service frees a deleted name after half a minute o
 
 
 class Wire(AioHttpTransport):  # type: ignore[misc]  # the SDK exports it without a type
-    """The SDK's transport; large bodies go out piece by piece instead of holding the event loop up."""
+    """The SDK's transport; large bodies go out piece by piece instead of holding the event loop up. Every request that
+    is answered is counted for the work at hand, as the account bills it."""
+
+    def __init__(self, service: usage.Service, **options: Any) -> None:
+        super().__init__(**options)
+        self._service = service
 
     async def send(self, request: Any, **config: Any) -> Any:
         whole = request.data
         if not isinstance(whole, bytes) or len(whole) < LARGE:
-            return await super().send(request, **config)
+            return self._counted(request, await super().send(request, **config))
         request.data = BytesIO(whole)  # anew for each attempt: a sent stream is at its end
         try:
-            return await super().send(request, **config)
+            return self._counted(request, await super().send(request, **config))
         finally:
             request.data = whole
+
+    def _counted(self, request: Any, answer: Any) -> Any:
+        headers: Mapping[str, str] = answer.headers
+        size = int(headers.get("Content-Length") or 0) if answer.status_code in (200, 206) else 0
+        query = dict(parse_qsl(urlsplit(request.url).query))
+        tier = headers.get("x-ms-access-tier", "")
+        usage.request(self._service, request.method, query, size=size, tier=tier)
+        return answer
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from shared.api.gate import Gate
 from shared.api.keyring import Keyring
 from shared.api.tokens import Rules
 from shared.catalog.catalog import Catalog
+from shared.cost.prices import Prices, read_prices
 from shared.errors import Misconfigured
 from shared.flows.house import Condition, House, Identity, Limits, Policy, Scratch
 from shared.flows.people import read_map
@@ -200,6 +201,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             retention=_retention(settings),
             scratch=_scratch(settings),
             people=_people(settings.policy),
+            prices=_prices(settings.prices),
             departments=Departments(settings.api.departments),
             self_service=settings.api.self_service,
             four_eyes=settings.api.four_eyes,
@@ -258,6 +260,17 @@ def _people(policy: SettingsPolicy) -> People:
     except (OSError, ValueError) as why:
         said = str(why) if isinstance(why, ValueError) and not isinstance(why, UnicodeError) else type(why).__name__
     raise Misconfigured(f"RESTORE_PEOPLE_FILE: it can't be used ({said})")
+
+
+def _prices(said: str) -> Prices:
+    """From the setting itself, or from the file that it names."""
+    if not said:
+        return Prices()
+    try:
+        return read_prices(said if said.lstrip().startswith("{") else Path(said).read_text("utf-8"))
+    except (OSError, ValueError) as why:
+        told = str(why) if isinstance(why, ValueError) and not isinstance(why, UnicodeError) else type(why).__name__
+    raise Misconfigured(f"HOLDFAST_PRICES: it can't be used ({told})")
 
 
 def _retention(settings: Settings) -> Retention:

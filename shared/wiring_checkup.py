@@ -25,7 +25,7 @@ async def make_instruments(
 
     stores, credentials = settings.stores, Credentials(exits)
     account, key = await credentials.way_in(stores.vault, "blob", stores.identity_client_id)
-    wire: dict[str, Any] = {"transport": Wire(), "retry_total": 2}
+    wire: dict[str, Any] = {"transport": Wire("blob"), "retry_total": 2}
     vault = (
         ContainerClient.from_connection_string(account, stores.container, **wire)
         if key is None
@@ -33,7 +33,7 @@ async def make_instruments(
     )
     exits.push_async_callback(vault.close)
     account, key = await credentials.way_in(stores.queues, "queue", stores.queues_identity_client_id)
-    wire = {"transport": Wire(), "retry_total": 2}
+    wire = {"transport": Wire("queue"), "retry_total": 2}
     queues = (
         QueueServiceClient.from_connection_string(account, **wire)
         if key is None

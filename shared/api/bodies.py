@@ -270,6 +270,14 @@ def one_of(query: Mapping[str, str], name: str, allowed: Collection[str]) -> str
     return text
 
 
+def month_of(query: Mapping[str, str]) -> str:
+    """A month; "" when it is not given."""
+    text = query.get("month", "")
+    if text and not re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", text):
+        raise BadRequest("month: a month, such as 2026-03")
+    return text
+
+
 def number_of(text: str, name: str) -> int:
     """A small number in a path or cursor."""
     if not re.fullmatch(r"[0-9]{1,6}", text):

@@ -166,10 +166,13 @@ def _owner(group: Sequence[CoverageLine]) -> str:
 def _table(title: str, names: Sequence[str], rows: Sequence[str]) -> str:
     if not rows:
         return ""
-    more = f"<p>The first {MOST_LINES:,} of {len(rows):,}; the table has all.</p>" if len(rows) > MOST_LINES else ""
     head = "".join(f"<th{_right(name)}>{name}</th>" for name in names)
     table = f'<div class="wide"><table><tr>{head}</tr>{"".join(rows[:MOST_LINES])}</table></div>'
-    return f"<h2>{title}</h2>{table}{more}"
+    return f"<h2>{title}</h2>{table}{more_than(len(rows))}"
+
+
+def more_than(count: int) -> str:
+    return f"<p>The first {MOST_LINES:,} of {count:,}; the table has all.</p>" if count > MOST_LINES else ""
 
 
 def _right(name: str) -> str:
@@ -193,8 +196,8 @@ def _exist(group: Sequence[CoverageLine]) -> str:
 
 def _sizes(group: Sequence[CoverageLine]) -> str:
     used = [line.told_bytes for line in group if line.told_bytes is not None]
-    size = _size(sum(line.bytes for line in group))
-    return f'<td class="n">{_size(sum(used)) if used else UNTOLD}</td><td class="n">{size}</td>'
+    size = size_of(sum(line.bytes for line in group))
+    return f'<td class="n">{size_of(sum(used)) if used else UNTOLD}</td><td class="n">{size}</td>'
 
 
 def _losses(losses: Sequence[Owed], total: int) -> str:
@@ -221,11 +224,11 @@ def table(report: CoverageReport) -> bytes:
     for line in report.lines:
         writer.writerow(
             [
-                _cell(line.owner.key),
-                _cell(line.owner.name),
-                _cell(line.kind),
+                cell(line.owner.key),
+                cell(line.owner.name),
+                cell(line.kind),
                 SAID[line.standing],
-                _cell(line.text),
+                cell(line.text),
                 _moment(line.last_at),
                 _moment(line.counted_at),
                 "" if line.told is None else line.told,
@@ -240,7 +243,7 @@ def table(report: CoverageReport) -> bytes:
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8")
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula (OWASP: CSV injection)."""
     guarded = f"'{text}" if _FORMULA.match(text) else text
     return CONTROLS.sub(" ", guarded)
@@ -254,7 +257,7 @@ def _moment(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else "never"
 
 
-def _size(count: int) -> str:
+def size_of(count: int) -> str:
     size, unit = float(count), "B"
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if size < 1024 or unit == "TiB":

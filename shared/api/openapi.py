@@ -41,6 +41,7 @@ _PARAMS: dict[str, Json] = {
     "run": text("The run's id."),
     "restore": text("The restore's id."),
     "standing": text("Only lines of this standing.", examples=["gap"]),
+    "month": text("Not given: the one that is.", pattern="^20[0-9]{2}-[0-9]{2}$", examples=["2026-03"]),
     "export": text("The export's id."),
     "volume": text("The volume's number.", pattern="^[0-9]{1,6}$"),
     "care": text("Id of the verification, order to forget or drill."),

@@ -7,6 +7,7 @@ from typing import get_args
 from shared.api.bodies import MOST_ITEMS, MOST_OWNERS
 from shared.api.care_schemas import CARE_SCHEMAS
 from shared.api.checkup_shapes import CHECKUP_SCHEMAS
+from shared.api.cost import COST_SCHEMAS
 from shared.api.coverage import COVERAGE_SCHEMAS
 from shared.api.drills import DRILL_SCHEMAS
 from shared.api.exports import EXPORT_SCHEMAS
@@ -214,7 +215,10 @@ SCHEMAS: dict[str, Json] = {
             "cancelling": flag("It was told to stop and has not yet."),
             "counts": by_name(whole(), "Items by outcome."),
             "losses": by_name(whole(), "What could not be given back, and of how many items."),
-            "estimate": by_name(whole(), "Of a preview: items, bytes, conflicts, seconds."),
+            "estimate": by_name(
+                whole(), "Of a preview: items, bytes, seconds; reads and bytes by tier, of the archive whole blobs."
+            ),
+            "cost": {"anyOf": [ref("RestoreCost"), {"type": "null"}], "description": "Of a preview."},
             "problems": many(text()),
             "status": text("Where to ask again."),
         }
@@ -242,6 +246,7 @@ SCHEMAS: dict[str, Json] = {
     **EXPORT_SCHEMAS,
     **SEARCH_SCHEMAS,
     **COVERAGE_SCHEMAS,
+    **COST_SCHEMAS,
     "Health": thing({"status": text(enum=["ok"])}),
     "Document": {"type": "object", "description": "An OpenAPI 3.1 document.", "required": ["openapi", "paths"]},
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from urllib.parse import quote
 
 from shared.api.keys import key_of, write_cursor
 from shared.catalog.nouns import LostTicket, OutcomeRow, OwnerRow, RestoreRow, RunRow
+from shared.cost.bill import money, reading
+from shared.cost.prices import Prices
 from shared.model import Account, FeedState, Json, Owner, Part, Version
 
 PREFIX = "/api"
@@ -102,7 +104,8 @@ def version_path(version: Version) -> str:
     return f"{PREFIX}/owners/{version.owner.key}/items/{version.kind}/{place}/versions/{version.id}"
 
 
-def restore(row: RestoreRow) -> Json:
+def restore(row: RestoreRow, prices: Prices | None = None) -> Json:
+    """`prices`: for what a preview tells of the cost."""
     chosen, place = row.selection, row.place
     return {
         "restore": row.restore,
@@ -129,8 +132,21 @@ def restore(row: RestoreRow) -> Json:
         "counts": dict(row.counts),
         "losses": dict(row.losses),
         "estimate": dict(row.estimate),
+        "cost": _cost(row.estimate, prices) if row.preview and prices else None,
         "problems": list(row.problems),
         "status": restore_path(row.restore),
+    }
+
+
+def _cost(estimate: Mapping[str, int], prices: Prices) -> Json:
+    """What a restore reads from the vault: requests, and bytes that come out of cooler tiers."""
+    cost = reading(estimate, prices)
+    return {
+        "currency": prices.currency,
+        "total": money(sum(cost.values())),
+        "parts": {name: money(amount) for name, amount in cost.items()},
+        "archived_blobs": estimate.get("reads_archive", 0),
+        "archived_bytes": estimate.get("bytes_archive", 0),
     }
 
 

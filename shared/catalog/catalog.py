@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.catalog import columns, keys, lookup, rows
+from shared.catalog.cost import CostBook
 from shared.catalog.lookup import Found
 from shared.catalog.nouns import Known
-from shared.catalog.search import SearchBook
 from shared.errors import Contended, PartMissing
 from shared.model import Feed, FeedState, Owner, Page, Part, Version
 from shared.ports import Row, Rows
@@ -22,7 +22,7 @@ ENDED = ("gone", rows.MOVED)
 ReadPage = Callable[[str], Awaitable[Page]]
 
 
-class Catalog(SearchBook):
+class Catalog(CostBook):
     """One tenant's or many's: every key names its tenant. `read_page` reads a page of the vault, for the rare version
     whose list of chunks is longer than a column."""
 

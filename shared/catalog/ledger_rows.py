@@ -71,7 +71,7 @@ def read_owner(row: Row) -> OwnerRow:
 
 
 def lane_row(lane: LaneRow) -> Columns:
-    return {
+    row: Columns = {
         "PartitionKey": keys.of_owner(lane.lane.owner),
         "RowKey": keys.plain(lane.lane.name),
         **write_owner(lane.lane.owner),
@@ -89,6 +89,8 @@ def lane_row(lane: LaneRow) -> Columns:
             }
         ),
     }
+    put_json(row, "used", lane.used)
+    return row
 
 
 def read_lane(row: Row) -> LaneRow:
@@ -102,6 +104,7 @@ def read_lane(row: Row) -> LaneRow:
         moment(row, "touched_at"),
         moment(row, "done_at"),
         text(row, "problem"),
+        get_json(row, "used", {}),
         str(row.get("etag", "")),
     )
 

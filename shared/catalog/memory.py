@@ -9,11 +9,13 @@ from datetime import datetime
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
+from shared import usage
 from shared.catalog import limits
 from shared.errors import Contended
 from shared.ports import Row
 
 Test = Callable[[Row], bool]
+PER_ANSWER = 1000  # rows in one answer of the service
 
 
 class MemoryRows:
@@ -22,17 +24,20 @@ class MemoryRows:
         self._written = 0
 
     async def get(self, table: str, partition: str, row: str) -> Row | None:
+        usage.count(usage.TABLES)
         found = self._partition(table, partition).rows.get(row)
         return dict(found) if found is not None else None
 
     async def insert(self, table: str, row: Row) -> str:
         limits.check_row(row)
+        usage.count(usage.TABLES)
         if str(row["RowKey"]) in self._partition(table, str(row["PartitionKey"])).rows:
             return ""
         return self._write(table, row)
 
     async def replace(self, table: str, row: Row, etag: str) -> str:
         limits.check_row(row)
+        usage.count(usage.TABLES)
         there = self._partition(table, str(row["PartitionKey"])).rows.get(str(row["RowKey"]))
         if there is None or there["etag"] != etag:
             raise Contended(f"{table}: row {row['RowKey']} was changed by another worker")
@@ -41,6 +46,7 @@ class MemoryRows:
     async def swap(self, table: str, rows: Sequence[tuple[Row, str]]) -> list[str]:
         made: list[str] = []
         for group in limits.swaps(rows):
+            usage.count(usage.TABLES)
             for row, etag in group:
                 there = self._partition(table, str(row["PartitionKey"])).rows.get(str(row["RowKey"]))
                 if (there["etag"] if there is not None else "") != etag:
@@ -50,16 +56,22 @@ class MemoryRows:
 
     async def upsert(self, table: str, rows: Sequence[Row]) -> None:
         for group in limits.transactions(rows):
+            usage.count(usage.TABLES)
             for row in group:
                 self._write(table, row)
 
     async def delete(self, table: str, partition: str, row: str) -> None:
+        usage.count(usage.TABLES)
         self._partition(table, partition).remove(row)
 
     async def page(
         self, table: str, partition: str, low: str, high: str, *, limit: int = 1000, where: str = ""
     ) -> list[Row]:
-        passes = read_filter(where) if where else (lambda row: True)
+        found = self._page(table, partition, low, high, limit, read_filter(where) if where else (lambda row: True))
+        usage.count(usage.TABLES, max(1, -(-len(found) // PER_ANSWER)))
+        return found
+
+    def _page(self, table: str, partition: str, low: str, high: str, limit: int, passes: Test) -> list[Row]:
         found: list[Row] = []
         for name in [partition] if partition else sorted(self._tables.get(table, {})):
             for row in self._partition(table, name).between(low, high):

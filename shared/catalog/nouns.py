@@ -52,6 +52,7 @@ class LaneRow:
     touched_at: datetime | None = None
     done_at: datetime | None = None
     problem: str = ""
+    used: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by month: what its work asked of storage
     etag: str = field(default="", compare=False)
 
 

@@ -44,7 +44,7 @@ class AzureRows:
     ) -> AzureRows:
         """`account`: a connection string, or with a credential the account's table URL. `options` go to the client:
         `transport` (a storage.Wire) to share a connection pool, `connection_verify` for a CA file."""
-        settings = {"transport": Wire(), "retry_total": 4, "retry_backoff_factor": 0.5, **options}
+        settings = {"transport": Wire("table"), "retry_total": 4, "retry_backoff_factor": 0.5, **options}
         if credential is None:
             return cls(TableServiceClient.from_connection_string(account, **settings), prefix)
         return cls(TableServiceClient(account, credential=credential, **settings), prefix)

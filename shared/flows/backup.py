@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared import usage
 from shared.catalog.nouns import LaneRow, Owed, RunRow, RunState
-from shared.errors import NotPermitted, OwnerMissing
+from shared.errors import Contended, NotPermitted, OwnerMissing
 from shared.flows import coverage, lanes
 from shared.flows.clerk import Clerk
 from shared.flows.coverage import Heard
@@ -28,6 +30,12 @@ class HandOn(Exception):
 
 async def serve(ticket: LaneTicket, house: House) -> None:
     """Back up one lane. Safe to be called again with the same ticket, at any time and beside itself."""
+    with usage.metered():
+        await _serve(ticket, house)
+
+
+async def _serve(ticket: LaneTicket, house: House) -> None:
+    began = house.clock.now()
     entered = await lanes.take(house, Lane(ticket.owner, ticket.lane), ticket)
     if entered is None:
         return
@@ -42,6 +50,9 @@ async def serve(ticket: LaneTicket, house: House) -> None:
     except HandOn:
         await clerk.write()
         await house.catalog.begin_run(run)
+        _ticked(house, began)
+        with contextlib.suppress(Contended):  # somebody else holds the lane now: what we used is not worth a word
+            await lanes.note_use(house, heartbeat.row)
         await house.queue.send(tickets.BACKUP, tickets.write(replace(ticket, hop=ticket.hop + 1)))
         return
     except Exception:
@@ -55,8 +66,15 @@ async def serve(ticket: LaneTicket, house: House) -> None:
     await coverage.note(walk, clerk, run.lane, heard)
     ended = house.clock.now()
     await house.catalog.put_run(replace(run, ended_at=ended))
+    _ticked(house, began)
     await lanes.leave(house, heartbeat.row, _left(entered, ticket, run)[:1000], whole=not ticket.only)
     _tell(run, ended, whys)
+
+
+def _ticked(house: House, began: datetime) -> None:
+    """One more ticket of the function app, and its time."""
+    usage.count(usage.TICKETS)
+    usage.count(usage.MILLISECONDS, round((house.clock.now() - began).total_seconds() * 1000))
 
 
 def _left(entered: Entered, ticket: LaneTicket, run: RunRow) -> str:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared import usage
 from shared.catalog.nouns import AuditRow, ExportRow, ExportState, MailFormat, VolumeRow
 from shared.errors import Damaged, Misconfigured, NeedsPerson, PartMissing
 from shared.export import plan as plans
@@ -72,6 +73,7 @@ async def serve(ticket: ExportTicket, house: House) -> None:
     row = await house.catalog.export(house.tenant, ticket.export)
     if row is None or row.state in OVER or row.hop > ticket.hop:
         return
+    usage.belongs_to(row.selection.owner.key)
     now = house.clock.now()
     row = await house.catalog.put_export(
         replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)

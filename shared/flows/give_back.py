@@ -154,8 +154,7 @@ class KindWork:
         if frame.into.path == NOWHERE:
             into = frame.into
         else:
-            kept = await self._kept(version)
-            into = await self._into(self.kind.folder(kept, frame.into, mark=mark(self.work.row.restore, version)))
+            into = await self._entered(version, frame.into)
             if lost := tuple(filter(None, into.facts.get("losses", "").split("\n"))):
                 # A folder is told of only when something about it could not be given back.
                 told = [Restored("completed", into.folder_id, lost)]
@@ -163,6 +162,15 @@ class KindWork:
                 self.lost = add(self.lost, dict.fromkeys(lost, 1))
         path = frame.path if into == frame.into and into.path != NOWHERE else f"{frame.path}/{version.name}"
         return Frame(frame.root, version.item_id, into, path, self.view.opened_by(version))
+
+    async def _entered(self, version: Version, into: Into) -> Into:
+        try:
+            kept = await self._kept(version)
+        except Archived:
+            if not self.work.row.preview:
+                raise
+            return Into(into.owner, NOWHERE)
+        return await self._into(self.kind.folder(kept, into, mark=mark(self.work.row.restore, version)))
 
     async def _leave(self, frame: Frame) -> None:
         """The folder is done with. What its leaving could not do is told as a loss of the restore."""
@@ -287,7 +295,8 @@ class KindWork:
             progress.items_done -= 1  # the item is not done
         versions, told = [version for version, _ in outcomes], [outcome for _, outcome in outcomes]
         await self._tell(versions, told, frame)
-        await self._save(*self._sums(versions, told))
+        counts, losses, estimate = self._sums(versions, told)
+        await self._save(counts, losses, add(estimate, await self._reads(versions)))
         if wait_s is not None:
             raise turns.Waits(f"an item got no answer, and others follow it: {why}", wait_s)
 
@@ -316,6 +325,14 @@ class KindWork:
         why = turns.until_next(progress)
         await self._save({}, {})
         raise why
+
+    async def _reads(self, versions: Sequence[Version]) -> dict[str, int]:
+        """What a preview adds to its estimate: from which tiers it would be read."""
+        total: dict[str, int] = {}
+        for version in versions:
+            if self.work.row.preview and version.state == "kept" and not self.kind.keeps_only:
+                total = add(total, await self.work.thaw.reads(await self.view.whole(version)))
+        return total
 
     def _together(self, into: Into) -> bool:
         return into.path != NOWHERE and bool(self.kind.together(into))
@@ -422,6 +439,10 @@ class KindWork:
             kept = await self._kept(version)
         except Damaged as why:
             return _failed(why)
+        except Archived:
+            if not self.work.row.preview:
+                raise
+            return _unseen()
         mode: Mode = "skip" if self.work.row.preview else self.work.row.mode
         return self.kind.restore(kept, into, mark=mark(self.work.row.restore, version), mode=mode)
 
@@ -519,6 +540,12 @@ def _failed(why: Verdict) -> Steps[Restored]:
     outcome = Restored("failed", note=f"the kept copy is damaged: {why}")
     yield from ()
     return outcome
+
+
+def _unseen() -> Steps[Restored]:
+    """A preview's act for an item that is archived: it tells what bringing it back costs, and waits for nothing."""
+    yield from ()
+    raise WouldWrite(losses=())
 
 
 def _outcome(result: Restored | Exception) -> Restored:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from shared.catalog.catalog import Catalog
+from shared.cost.prices import Prices
 from shared.flows.reach import Departments, Rosters
 from shared.flows.retention import Retention
 from shared.kinds.kind import Kind
@@ -127,6 +128,7 @@ class House:
     copy: Blobs | None = None  # the vault's second copy, if there is one
     own_vault: Vault | None = None  # where `vault` also reads the second copy: the first one alone, for its care
     parcels: Parcels | None = None  # where exports are written to; None: this app makes none
+    prices: Prices = field(default_factory=Prices)  # what requests and bytes cost
     retention: Retention = field(default_factory=Retention)
     people: People = field(default_factory=People)  # whom restores take for whom, unless their order says otherwise
     scratch: Scratch = field(default_factory=Scratch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from shared import usage
 from shared.catalog.nouns import DAMAGED_COPY, Known, Owed, RunRow
 from shared.errors import Throttled, TryLater
 from shared.flows.clerk import Clerk, catch_up
@@ -24,6 +25,7 @@ LONGEST_WAIT_S = 86_400.0
 
 async def serve(ticket: ItemTicket, house: House) -> None:
     """Take the item and commit it behind the feed's newest page, or note why not and when to try again."""
+    usage.belongs_to(ticket.owner.key)
     owner = await named(house, ticket.owner)
     if ticket.kind not in house.kinds:
         return

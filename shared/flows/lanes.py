@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast, get_args
 
+from shared import usage
 from shared.catalog.nouns import LaneRow, RunRow
 from shared.errors import Contended
 from shared.flows.house import House
@@ -86,14 +88,25 @@ async def touch(house: House, row: LaneRow) -> LaneRow:
     now = house.clock.now()
     if row.touched_at and now - row.touched_at < timedelta(seconds=60):
         return row
-    return await house.catalog.put_lane(replace(row, touched_at=now))
+    return await note_use(house, row)
+
+
+async def note_use(house: House, row: LaneRow) -> LaneRow:
+    """The same at any time, with what the work at hand used so far: its month is the one in which it is told."""
+    now = house.clock.now()
+    return await house.catalog.put_lane(replace(row, touched_at=now, used=_used(row, now)))
+
+
+def _used(row: LaneRow, now: datetime) -> Mapping[str, Mapping[str, int]]:
+    return usage.by_month(row.used, f"{now:%Y-%m}", usage.taken())
 
 
 async def leave(house: House, row: LaneRow, problem: str = "", *, whole: bool = True) -> None:
     """The run is over. `whole`: it served all kinds of the lane."""
     now = house.clock.now()
     done_at = now if whole else row.done_at
-    await house.catalog.put_lane(replace(row, state="idle", touched_at=now, done_at=done_at, problem=problem))
+    idle = replace(row, state="idle", touched_at=now, done_at=done_at, problem=problem, used=_used(row, now))
+    await house.catalog.put_lane(idle)
 
 
 def _silent(row: LaneRow, now: datetime, lease_s: float) -> bool:

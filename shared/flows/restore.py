@@ -10,12 +10,14 @@ import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from shared import usage
 from shared.catalog.nouns import RestoreRow, RestoreState
 from shared.errors import Archived, Contended, Damaged, Misconfigured, NeedsPerson, TryLater
 from shared.flows.give_back import KindWork, add
 from shared.flows.house import House, scope
 from shared.flows.people import Counterparts
 from shared.flows.select import Progress, View, read_progress
+from shared.flows.thaw import Thaw
 from shared.flows.walk import Walk
 from shared.model import Lane, Mode, Place, Selection
 from shared.telemetry import tell
@@ -105,6 +107,7 @@ async def serve(ticket: RestoreTicket, house: House) -> None:
     row = await house.catalog.restore(house.tenant, ticket.restore)
     if row is None or row.state in OVER or row.state == "waiting" or row.hop > ticket.hop:
         return
+    usage.belongs_to(row.selection.owner.key)
     if house.four_eyes and not row.preview and row.approved_by in ("", row.ordered_by):
         await _end(house, row, "failed", "no second person approved it (RESTORE_FOUR_EYES); order it again")
         return
@@ -167,6 +170,10 @@ class Work:
     row: RestoreRow
     deadline: datetime
     progress: Progress = field(default_factory=Progress)
+    thaw: Thaw = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.thaw = Thaw(self.house)
 
     async def all_kinds(self) -> bool:
         """True when there is nothing more to do."""

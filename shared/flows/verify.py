@@ -13,6 +13,7 @@ from typing import get_args
 
 from shared.catalog.nouns import CareRow, Damage
 from shared.flows import care as caring
+from shared.flows import stored
 from shared.flows.care import Care
 from shared.flows.examine import Finding
 from shared.flows.house import House
@@ -21,7 +22,7 @@ from shared.flows.mend import mend
 from shared.flows.person import forgotten_owners
 from shared.flows.scene import Scene
 from shared.flows.slices import DAYS, Slice
-from shared.model import Feed, FeedState, Owner, OwnerType
+from shared.model import Feed, FeedState, Json, Owner, OwnerType
 from shared.ports import Stamp
 from shared.vault import address
 from shared.vault.shelf import Shelf
@@ -60,6 +61,7 @@ class _Point:
     unreadable: list[str] = field(default_factory=list)  # pages of this owner
     shelf: str = ""
     met: int = 0  # parts of it that anything pointed at so far
+    held: Json = field(default_factory=dict)  # what is stored of this owner, so far
 
 
 async def work(care: Care) -> bool:
@@ -74,7 +76,7 @@ async def work(care: Care) -> bool:
         if not await _owner(care, owner, point, shelf):
             await _keep_marks(care, shelf)
             return False
-        point.owner, point.feed, point.partial, point.unreadable = owner.key, "", {}, []
+        point.owner, point.feed, point.partial, point.unreadable, point.held = owner.key, "", {}, [], {}
         point.met = shelf.met_count
         await _save(care, point, {"owners": 1})
         if care.late:
@@ -123,7 +125,7 @@ async def _shelf(care: Care, point: _Point) -> Shelf:
     async for stamp in care.house.vault.survey(address.PARTS):
         digest = stamp.name.rpartition("/")[2]
         if address.is_digest(digest) and stamp.modified <= care.row.asked_at:
-            shelf.add(digest, stamp.size)
+            shelf.add(digest, stamp.size, stamp.tier)
     if point.shelf == shelf.print:
         shelf.join(await care.house.catalog.marks(care.row.care))
     if point.shelf and (point.shelf != shelf.print or shelf.met_count < point.met):
@@ -139,9 +141,10 @@ async def _keep_marks(care: Care, shelf: Shelf) -> None:
 
 async def _count_strays(care: Care, point: _Point, shelf: Shelf) -> None:
     """Parts that no page points at: what crashes leave behind. Not said at all where a page could not be asked."""
+    count, size = shelf.unmet()
     if point.shelf == shelf.print:
-        count, size = shelf.unmet()
         await _save(care, point, {"parts": len(shelf), "unreferenced_parts": count, "unreferenced_bytes": size})
+    await stored.note_rest(care.house, *((count, size) if point.shelf == shelf.print else (0, 0)))
     await care.house.catalog.clear_marks(care.row.care)
 
 
@@ -167,11 +170,14 @@ async def _owner(care: Care, owner: Owner, point: _Point, shelf: Shelf) -> bool:
         if point.unreadable:
             point.shelf = UNTOLD  # a page that can't be read might point at any part, even if it was put back since
         point.feed = max(point.feed, batch[-1].prefix)
-        await _save(care, point, _sum(one.counts for one in batch))
+        counts = _sum(one.counts for one in batch)
+        point.held = stored.with_parts(point.held, shelf, counts.get("versions", 0))
+        await _save(care, point, counts)
         if point.partial or care.late:
             return False
     await _pointers(care, owner, scene, stamps, point)
     await _settle(care, owner, scene, known)
+    await stored.note(house, owner, stamps, point.held)
     return True
 
 

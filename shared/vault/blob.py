@@ -38,7 +38,7 @@ class AzureBlobs:
         """`account`: a connection string, or with a credential the account's blob URL. `options` go to the client:
         `transport` (a storage.Wire) to share a connection pool, `connection_verify` for a CA file."""
         settings = {
-            "transport": Wire(connection_data_block_size=READ_BLOCK),
+            "transport": Wire("blob", connection_data_block_size=READ_BLOCK),
             "initial_backoff": 1,
             "increment_base": 2,
             "retry_total": 3,
@@ -109,7 +109,7 @@ class AzureBlobs:
         try:
             with translated(f"list {prefix}"):
                 async for blob in self._client.list_blobs(name_starts_with=prefix, results_per_page=LISTED_AT_ONCE):
-                    yield Stamp(str(blob.name), int(blob.size), blob.last_modified.astimezone(UTC), str(blob.etag))
+                    yield _stamp(blob)
         except ResourceNotFoundError:  # no container yet: nothing is kept
             return
 
@@ -119,3 +119,8 @@ class AzureBlobs:
                 await self._client.create_container()
         except ResourceExistsError:
             return
+
+
+def _stamp(blob: Any) -> Stamp:
+    modified, tier = blob.last_modified.astimezone(UTC), str(blob.blob_tier or "").lower()
+    return Stamp(str(blob.name), int(blob.size), modified, str(blob.etag), tier)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
+from shared import usage
 from shared.errors import PartMissing
 from shared.ports import Fate, Stamp
 
@@ -18,9 +19,11 @@ class MemoryBlobs:
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
         self.blobs: dict[str, bytes] = {}
         self.modified: dict[str, datetime] = {}
+        self.tiers: dict[str, str] = {}  # of blobs that were moved from the account's
         self.now = now
 
     async def create(self, name: str, data: bytes) -> bool:
+        usage.count(usage.WRITES)
         if name in self.blobs:
             return False
         self.blobs[name] = bytes(data)
@@ -28,22 +31,30 @@ class MemoryBlobs:
         return True
 
     async def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        if length == 0:
+            return b""
+        tier = self.tiers.get(name, "hot")
         if name not in self.blobs:
+            usage.read(0, tier)
             raise PartMissing(f"{name}: there is no such blob")
         data = self.blobs[name]
-        return data[offset:] if length is None else data[offset : offset + length]
+        found = data[offset:] if length is None else data[offset : offset + length]
+        usage.read(len(found), tier)
+        return found
 
     async def size(self, name: str) -> int | None:
+        usage.count(usage.OTHERS)
         return len(self.blobs[name]) if name in self.blobs else None
 
     async def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
+        usage.count(usage.LISTS)
         for name in sorted(self.blobs, key=lambda n: n.encode("utf-8")):
             if name.startswith(prefix) and name in self.blobs:
                 yield name, len(self.blobs[name])
 
     async def survey(self, prefix: str) -> AsyncIterator[Stamp]:
         async for name, size in self.list(prefix):
-            yield Stamp(name, size, self.modified.get(name, LONG_AGO), self.etag(name))
+            yield Stamp(name, size, self.modified.get(name, LONG_AGO), self.etag(name), self.tiers.get(name, "hot"))
 
     def etag(self, name: str) -> str:
         """Like the service's it changes with every write, here with what was written."""

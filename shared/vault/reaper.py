@@ -30,7 +30,7 @@ class AzureReaper:
         cls, account: str, container: str, credential: AsyncTokenCredential | None = None, **options: Any
     ) -> AzureReaper:
         """As AzureBlobs.open."""
-        settings = {"transport": Wire(), "initial_backoff": 1, "increment_base": 2, "retry_total": 3, **options}
+        settings = {"transport": Wire("blob"), "initial_backoff": 1, "increment_base": 2, "retry_total": 3, **options}
         if credential is None:
             return cls(ContainerClient.from_connection_string(account, container, **settings))
         return cls(ContainerClient(account, container, credential=credential, **settings))

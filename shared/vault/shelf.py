@@ -8,7 +8,10 @@ import hashlib
 import zlib
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping
+
+from shared.usage import TIERS
 
 BLOCK = 8192  # bytes of marks that one row keeps: the text of 65,536 parts fits one column
 
@@ -18,7 +21,8 @@ class Shelf:
     two share them less often than memory fails."""
 
     def __init__(self) -> None:
-        self._keys, self._sizes = array("Q"), array("Q")
+        self._keys, self._sizes, self._tiers = array("Q"), array("Q"), bytearray()
+        self.fresh_blobs, self.fresh_bytes = Counter[str](), Counter[str]()  # by tier: met for the first time
         self._met = bytearray()
         self._names = hashlib.sha256()
 
@@ -30,9 +34,10 @@ class Shelf:
         """The same for the same parts: marks of one shelf mean nothing to another."""
         return f"{len(self._keys)}-{self._names.hexdigest()[:32]}"
 
-    def add(self, digest: str, size: int) -> None:
+    def add(self, digest: str, size: int, tier: str = "") -> None:
         self._keys.append(int(digest[:16], 16))
         self._sizes.append(size)
+        self._tiers.append(TIERS.index(tier) if tier in TIERS else 0)
         self._names.update(digest.encode("ascii"))
         if len(self._keys) > len(self._met) * 8:
             self._met.append(0)
@@ -43,8 +48,17 @@ class Shelf:
         at = bisect_left(self._keys, key)
         if at == len(self._keys) or self._keys[at] != key:
             return None
+        if not self.met(at):
+            self.fresh_blobs[TIERS[self._tiers[at]]] += 1
+            self.fresh_bytes[TIERS[self._tiers[at]]] += int(self._sizes[at])
         self._met[at >> 3] |= 1 << (at & 7)
         return int(self._sizes[at])
+
+    def take_fresh(self) -> tuple[Counter[str], Counter[str]]:
+        """Blobs and bytes by tier of what was met for the first time since this was asked."""
+        fresh = self.fresh_blobs, self.fresh_bytes
+        self.fresh_blobs, self.fresh_bytes = Counter(), Counter()
+        return fresh
 
     def met(self, at: int) -> bool:
         """Whether anything points at the part of that number."""

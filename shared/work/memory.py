@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared import usage
 from shared.ports import Message
 from shared.work.bounds import check_message
 
@@ -28,6 +29,7 @@ class MemoryQueue:
 
     async def send(self, queue: str, text: str, delay_s: float = 0) -> None:
         delay = check_message(queue, text, delay_s)
+        usage.count(usage.QUEUES)
         self._sent += 1
         held = _Held(f"m{self._sent}", text, self._now() + timedelta(seconds=delay))
         self._queues.setdefault(queue, []).append(held)

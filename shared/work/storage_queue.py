@@ -26,7 +26,7 @@ class AzureQueue:
     def open(cls, account: str, credential: AsyncTokenCredential | None = None, **options: Any) -> AzureQueue:
         """`account`: a connection string, or with a credential the account's queue URL. `options` go to the client:
         `transport` (a storage.Wire) to share a connection pool, `connection_verify` for a CA file."""
-        settings = {"transport": Wire(), "initial_backoff": 1, "increment_base": 2, "retry_total": 3, **options}
+        settings = {"transport": Wire("queue"), "initial_backoff": 1, "increment_base": 2, "retry_total": 3, **options}
         if credential is None:
             return cls(QueueServiceClient.from_connection_string(account, **settings))
         return cls(QueueServiceClient(account, credential=credential, **settings))

@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
+from shared import usage
 from shared.errors import NotPermitted, PartMissing
 from shared.ports import Blobs
 from shared.vault.blob import AzureBlobs
@@ -126,3 +127,16 @@ async def test_a_page_is_one_put_however_large(azurite: str):
     assert await store.create("pages/big", bytes(65 << 20))
     assert len(seen) == 1 and "comp=" not in seen[0]
     await store.close()
+
+
+async def test_what_a_call_costs_is_counted_as_it_is_billed(blobs: Blobs):
+    await blobs.create("there", b"0123456789")
+    with usage.metered() as meter:
+        await blobs.create("a", b"1" * 100)
+        await blobs.create("there", b"other")
+        assert len(await blobs.read("there", 2, 3)) == 3
+        await blobs.size("there")
+        assert len([stamp async for stamp in blobs.survey("")]) == 2
+    assert meter.take() == {"writes": 2, "reads_hot": 1, "bytes_hot": 3, "others": 1, "lists": 1}
+    await blobs.size("there")
+    assert meter.take() == {}

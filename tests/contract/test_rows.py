@@ -9,6 +9,7 @@ from itertools import count
 
 import pytest
 
+from shared import usage
 from shared.catalog.memory import MemoryRows
 from shared.catalog.table import AzureRows
 from shared.errors import Contended
@@ -206,3 +207,13 @@ async def test_values_that_the_service_refuses_never_leave(tables: Rows, columns
 async def test_a_transaction_is_for_one_partition(tables: Rows):
     with pytest.raises(ValueError, match="one partition"):
         await tables.upsert("things", [row("a"), row("b", partition="q")])
+
+
+async def test_what_a_call_costs_is_counted_as_it_is_billed(tables: Rows):
+    await tables.upsert("things", [row("warm", "p")])
+    with usage.metered() as meter:
+        await tables.upsert("things", [row(f"k{n}") for n in range(150)])
+        await tables.get("things", "p", "nowhere")
+        await tables.page("things", "p", "", "~")
+        await tables.delete("things", "p", "k1")
+    assert meter.take() == {"tables": 2 + 1 + 1 + 1}

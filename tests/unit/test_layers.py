@@ -40,24 +40,27 @@ MAY = {
     "shared.errors": (),
     "shared.quickxor": (),
     "shared.telemetry": (),
+    "shared.usage": (),
     "shared.otel": ("shared.telemetry",),
     "shared.permissions": ("shared.kinds", "shared.model"),
-    "shared.storage": ("shared.errors",),
+    "shared.storage": ("shared.errors", "shared.usage"),
     "shared.ports": ("shared.model", "shared.graph.steps"),
     "shared.graph.steps": ("shared.model",),
     "shared.kinds": ("shared.kinds", "shared.graph.steps", "shared.model", "shared.errors", "shared.export.transcript"),
+    "shared.cost": ("shared.cost", "shared.usage", "shared.catalog.spending"),
     "shared.search": ("shared.search", "shared.model"),
     "shared.export": ("shared.export", "shared.kinds", "shared.model", "shared.errors"),
     "shared.export.transcript": ("shared.model",),  # what can't be imported is given back as a page
     "shared.export.names": (),  # the offline reader uses them, too
     "shared.export.vcard": (),
     "shared.flows": ("shared.flows", "shared.export", "shared.search", "shared.kinds", "shared.quickxor",
-                     "shared.telemetry", "shared.checkup", *NOUNS,
+                     "shared.telemetry", "shared.usage", "shared.cost", "shared.checkup", *NOUNS,
                      *(f"shared.{s}" for s in STATIONS)),
-    "shared.api": ("shared.api", "shared.catalog.nouns", "shared.catalog.standing", "shared.checkup.nouns", *NOUNS),
+    "shared.api": ("shared.api", "shared.catalog.nouns", "shared.catalog.standing", "shared.checkup.nouns",
+                   "shared.cost", "shared.usage", *NOUNS),
     "shared.checkup": ("shared.checkup", "shared.graph.hosts", *NOUNS),
     "shared.checkup.instruments": ("shared.checkup", "shared.graph", "shared.storage", "shared.vault", *NOUNS),
-    **{f"shared.{s}": (f"shared.{s}", "shared.storage", *NOUNS) for s in STATIONS},
+    **{f"shared.{s}": (f"shared.{s}", "shared.storage", "shared.usage", *NOUNS) for s in STATIONS},
 }  # fmt: skip
 
 

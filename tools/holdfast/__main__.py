@@ -41,6 +41,9 @@ def parser() -> argparse.ArgumentParser:
 
     word("status", "whether all is well")
     word("owners", "whose data is kept").add_argument("match", nargs="?", default="", help="only names that hold this")
+    it = word("cost", "what the backup costs, this month or another, and what it will")
+    it.add_argument("month", nargs="?", default="", help="such as 2026-03")
+    it.add_argument("--limit", type=int, default=20, help="so many of the dearest owners")
     it = word("backup", "back up now")
     it.add_argument("owner", nargs="*", help="none: everyone")
     it.add_argument("--wait", action="store_true", help="until the runs named here are over")

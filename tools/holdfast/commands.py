@@ -43,6 +43,24 @@ def owners(api: Api, told: Namespace) -> int:
     return 0
 
 
+def cost(api: Api, told: Namespace) -> int:
+    """What a month cost so far, by owner, and what it will have cost at its end."""
+    bill = api.get("cost", limit=str(told.limit), **({"month": told.month} if told.month else {}))
+    ahead, currency = bill["forecast"], show.clean(bill["currency"])
+    print(f"{bill['month']}  {bill['total']:.2f} {currency} so far; {show.money(bill['parts'])}")
+    if not bill["ended"]:
+        print(f"         {ahead['month']:.2f} when it ends, {ahead['next_month']:.2f} next month, "
+              f"{ahead['in_12_months']:.2f} a month in a year")  # fmt: skip
+    rows = [
+        (line["name"] or line["owner"] or "everyone's together", show.size(sum(line["stored_bytes"].values())),
+         line["versions"], f"{line['total']:.4f}")
+        for line in bill["lines"]
+    ]  # fmt: skip
+    print(show.table(("owner", "stored", "versions", currency), rows))
+    print(f"prices   {show.clean(bill['prices']['region'])}, {show.clean(bill['prices']['date'])}")
+    return 0
+
+
 def backup(api: Api, told: Namespace) -> int:
     started = api.post("backups", {"owners": told.owner} if told.owner else {})
     for run in started["runs"]:

@@ -16,6 +16,10 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     return "\n".join(lines)
 
 
+def money(parts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {amount:.2f}" for name, amount in parts.items())
+
+
 def clean(value: object) -> str:
     """One line, without what a terminal would obey: names come from whoever wrote them."""
     text = "" if value is None else str(value)
@@ -52,4 +56,9 @@ def restore(row: Json) -> str:
     lines += [f"  problem: {clean(problem)}" for problem in row["problems"]]
     if row["preview"] and row["estimate"].get("seconds"):
         lines.append(f"  it would take about {row['estimate']['seconds']} s")
+    if cost := row.get("cost"):
+        lines.append(f"  reading it from the vault costs about {cost['total']:.4f} {clean(cost['currency'])}")
+        if cost["archived_blobs"]:
+            cold = f"{cost['archived_blobs']} blobs ({size(cost['archived_bytes'])})"
+            lines.append(f"  {cold} lie in the archive tier and have to be brought back first")
     return "\n".join(lines)

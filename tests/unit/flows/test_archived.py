@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.api import shapes
+from shared.cost.prices import Prices
 from shared.errors import Archived, TryLater
 from shared.flows import plan, restore
 from shared.flows.house import Policy
@@ -55,3 +57,26 @@ async def test_a_restore_waits_for_archived_bytes_and_then_goes_on() -> None:
         assert row is not None
         assert (row.state, row.problems) == ("done", ())
         assert row.counts["created"] > 3
+
+
+async def test_a_preview_waits_for_nothing_and_tells_what_bringing_it_back_means() -> None:
+    async with worlds("small") as there:
+        policy = Policy(include=("adele@*",), kinds=("contacts",))
+        await plan.tick(process(there, policy=policy))
+        await drain(there, process(there, policy=policy))
+        cold: Any = Cold()
+        cold.blobs, there.blobs = there.blobs.blobs, cold
+        cold.tiers = dict.fromkeys((name for name in cold.blobs if name.startswith("pages/")), "archive")
+        house = process(there, policy=policy)
+        owner = await plan.find(house, f"adele@{there.tenant.domain}")
+        chosen = Selection(owner, ("contacts",), there.clock.now())
+        await restore.order(house, chosen, Place(owner, "New"), "create", restore="look", preview=True, by="me")
+        await drain(there, house)
+        row = await house.catalog.restore(house.tenant, "look")
+        assert row is not None
+        assert (row.state, row.problems) == ("done", ())
+        assert row.counts["would be created"] == row.estimate["items"] > 3
+        told = shapes.restore(row, Prices())["cost"]
+        assert 0 < told["archived_blobs"] < row.estimate["items"]  # of a page once, however many items lie in it
+        assert told["archived_bytes"] == row.estimate["bytes_archive"] > 0
+        assert told["total"] > 0

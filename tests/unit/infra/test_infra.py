@@ -269,6 +269,7 @@ NOT_IN_AZURE = {
     "HOLDFAST_DRILL_FOLDER": "as above",
     "HOLDFAST_DRILL_DAYS": "as above",
     "HOLDFAST_DRILL_ITEMS": "as above",
+    "HOLDFAST_PRICES": "examples are used until somebody sets those of their region; through moreSettings",
     "HOLDFAST_TENANTS": "of each app its own; through moreBackupSettings ..., as a Key Vault reference",
     "RESTORE_MODE": "its default is right; through moreSettings",
     "API_RATE_PER_MIN": "its default is right; through moreSettings",
