@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import big, drives, kinds, listing, search, side_by_side, talk, teams
+from bench import big, care, drives, kinds, listing, search, side_by_side, talk, teams
 from bench.figures import Chapter, Tell
 
 PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {
     "drives": drives.run,
     "listing": listing.run,
     "search": search.run,
+    "care": care.run,
     "teams": teams.run,
     "talk": talk.run,
     "big": big.run,
