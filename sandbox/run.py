@@ -121,16 +121,20 @@ def welcome(up: Stack) -> str:
         "Try, in another terminal:",
         "",
     ]
-    bearer = '-H "Authorization: Bearer $TOKEN" ' if up.tenant or up.settings().get("API_AUTH") != "off" else ""
     if up.tenant:
-        lines.append("  TOKEN=$(.venv/bin/python -m sandbox.token)")
-    elif bearer:
-        lines.append("  TOKEN=...   # an Entra token for API_AUDIENCE with the role Holdfast.Admin")
+        token = "$(.venv/bin/python -m sandbox.token)"
+    elif up.settings().get("API_AUTH") != "off":
+        token = "...   # an Entra token for API_AUDIENCE with the role Holdfast.Admin"
+    else:
+        token = "none"
+    who, tool = "adele@contoso.example" if up.tenant else "SOMEBODY", ".venv/bin/python -m tools.holdfast"
     lines += [
-        f"  curl -X POST {bearer}{up.host_url}/api/backups          # back up everyone now",
-        f"  curl {bearer}{up.host_url}/api/runs                     # what the runs kept",
-        f"  curl {bearer}{up.host_url}/api/owners                   # whose data is kept",
-        f"  curl {bearer}'{up.host_url}/api/owners/OWNER/items?kind=files'",
+        f"  export HOLDFAST_URL={up.host_url} HOLDFAST_TOKEN={token}",
+        f"  {tool} backup                      # back up everyone now",
+        f"  {tool} runs                        # what the runs kept",
+        f"  {tool} owners                      # whose data is kept",
+        f"  {tool} ls {who} mail Inbox",
+        f'  curl -H "Authorization: Bearer $HOLDFAST_TOKEN" -o coverage.html {up.host_url}/api/coverage.html',
     ]
     if up.tenant:
         change = '[{"do": "empty_mailbox", "user": "adele@contoso.example"}]'

@@ -68,7 +68,7 @@ COVERAGE_SCHEMAS: dict[str, Json] = {
                 "`gap`: items exist that no run brings; `never`: no run has ended yet; `blocked`: Microsoft 365 "
                 "refuses; `late`: older than the objective; `partial`: the last run could not finish; `owed`: items "
                 "are tried again; `new`: newly appeared; `differs`: what came since the last run; `vanished`: left "
-                "the directory.",
+                "the directory; `none`: there is no such thing to keep, and none was ever kept.",
                 enum=list(STANDINGS),
             ),
             "why": text("In words for people."),

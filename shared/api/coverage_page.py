@@ -32,6 +32,7 @@ SAID = {
     "new": "New",
     "differs": "Changing",
     "vanished": "Left",
+    "none": "Nothing there",
     "ok": "Complete",
 }
 MEANS = {
@@ -44,6 +45,7 @@ MEANS = {
     "new": "Appeared a short while ago; the first backup is under way.",
     "differs": "Items arrived after the last backup; the next one takes them.",
     "vanished": "No longer in the directory. What is kept stays.",
+    "none": "There is no mailbox, OneDrive or team to back up, and never was: guests, users without a licence.",
     "ok": "All that Microsoft 365 showed is kept.",
 }
 BAD, WARN = ("gap", "never", "blocked", "late"), ("partial", "owed", "new", "differs")
@@ -77,7 +79,7 @@ _FORMULA = re.compile(r"\s*[=+\-@|%]|[\t\r\n]")
 
 
 def page(report: CoverageReport) -> bytes:
-    troubled = [line for line in report.lines if line.standing != "ok"]
+    troubled = [line for line in report.lines if line.standing not in ("none", "ok")]
     rule = f"Every mailbox and drive is to be backed up at least every {report.objective_h:g} hours."
     if report.left_out:
         rule += f" Settings leave out {report.left_out:,} owners that were backed up or met before."
@@ -89,6 +91,7 @@ def page(report: CoverageReport) -> bytes:
         _troubles(troubled),
         _losses(report.losses, report.losses_total),
         _whole([line for line in report.lines if line.standing == "ok"]),
+        _nothing([line for line in report.lines if line.standing == "none"]),
         f'<p class="note">{NOTES}</p>',
     ]
     return document("Backup coverage", STYLE, body)
@@ -147,11 +150,20 @@ def _trouble(group: Sequence[CoverageLine]) -> str:
 
 def _whole(lines: Sequence[CoverageLine]) -> str:
     """One line per owner: nobody reads a thousand times that all is well."""
+    names = ("Owner", "What", "Kept", "In use", "Kept size", "Last backup (UTC)")
+    return _table("Complete", names, [_owner(group) for group in _by_owner(lines)])
+
+
+def _nothing(lines: Sequence[CoverageLine]) -> str:
+    rows = [f'<tr><td class="w">{_who(group[0])}</td><td>{_kinds(group)}</td></tr>' for group in _by_owner(lines)]
+    return _table(SAID["none"], ("Owner", "What"), rows)
+
+
+def _by_owner(lines: Sequence[CoverageLine]) -> list[list[CoverageLine]]:
     owners: dict[str, list[CoverageLine]] = {}
     for line in lines:
         owners.setdefault(line.owner.key, []).append(line)
-    names = ("Owner", "What", "Kept", "In use", "Kept size", "Last backup (UTC)")
-    return _table("Complete", names, [_owner(group) for group in owners.values()])
+    return list(owners.values())
 
 
 def _owner(group: Sequence[CoverageLine]) -> str:

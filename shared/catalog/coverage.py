@@ -64,6 +64,7 @@ def _row(coverage: CoverageRow) -> Columns:
         "problem": label(coverage.problem),
         "problem_at": coverage.problem_at,
         "blocked": coverage.blocked,
+        "absent": coverage.absent or None,
     }
     return row | told(said) | told({name: getattr(coverage, name) or None for name in _NUMBERS})
 
@@ -79,5 +80,6 @@ def _read(row: Row) -> CoverageRow:
         problem=columns.text(row, "problem"),
         problem_at=columns.moment(row, "problem_at"),
         blocked=bool(row.get("blocked", False)),
+        absent=bool(row.get("absent", False)),
         **{name: number(row, name) for name in _NUMBERS},
     )

@@ -38,7 +38,7 @@ class Counted:
 class CoverageRow:
     """One kind of one owner as it was counted last: the sums of its feeds. `told`, `told_bytes`: what the service says
     exists; `unasked`: why it could not be asked since. `problem`: why no run since `problem_at` could finish;
-    `blocked`: a person has to act."""
+    `blocked`: a person has to act, or `absent`: it is not there at all (no mailbox, no licence)."""
 
     owner: Owner
     kind: str
@@ -54,9 +54,10 @@ class CoverageRow:
     problem: str = ""
     problem_at: datetime | None = None
     blocked: bool = False
+    absent: bool = False
 
 
-Standing = Literal["gap", "never", "blocked", "late", "partial", "owed", "new", "differs", "vanished", "ok"]
+Standing = Literal["gap", "never", "blocked", "late", "partial", "owed", "new", "differs", "vanished", "none", "ok"]
 STANDINGS: tuple[Standing, ...] = get_args(Standing)  # the worst first
 
 

@@ -114,15 +114,15 @@ async def _crawl(
         for kind in house.kinds_for(owner.type, run.lane.name, only)
     ]
     for crawl in crawls:
-        before, blocked = len(problems), False
+        before, blocked, absent = len(problems), False, False
         try:
             await crawl.serve()
         except (OwnerMissing, NotPermitted) as why:
             # A state of the owner, never a deletion: what we hold stays, and the reason is told.
-            problems.append(f"{crawl.kind.name}: {why}")
+            problems.append(f"{crawl.kind.name}: {coverage.bare(str(why), owner, crawl.kind.name)}")
             whys.add(type(why).__name__)
-            blocked = True
-        heard[crawl.kind.name] = Heard(crawl.told, tuple(problems[before:]), blocked=blocked)
+            blocked, absent = True, isinstance(why, OwnerMissing)
+        heard[crawl.kind.name] = Heard(crawl.told, tuple(problems[before:]), blocked=blocked, absent=absent)
     await clerk.write()
     accounts = {crawl.kind.name: crawl.account() for crawl in crawls}
     state: RunState = "blocked" if whys else "partial" if problems else "done"

@@ -22,7 +22,7 @@ from shared.flows.walk import Walk
 from shared.flows.watch import UNSEEN
 from shared.graph.steps import Refused
 from shared.kinds.kind import Kind
-from shared.model import FeedState, Lane
+from shared.model import FeedState, Lane, Owner
 
 log = logging.getLogger("holdfast.coverage")
 STRETCH = 1000
@@ -32,11 +32,12 @@ MOST_LOSSES = 1000  # that a report names
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What a run heard of one kind. `told`: how many items the service counts in each feed, told by a listing by the
-    way; `problems`: why it could not finish; `blocked`: a person has to act."""
+    way; `problems`: why it could not finish; `blocked`: a person has to act, or what is asked for is `absent`."""
 
     told: Mapping[str, int] | None = None
     problems: tuple[str, ...] = ()
     blocked: bool = False
+    absent: bool = False
 
 
 # --- behind a run -----------------------------------------------------------------------------------------------------
@@ -58,10 +59,14 @@ async def note(walk: Walk, clerk: Clerk, lane: Lane, heard: Mapping[str, Heard])
 
 
 def _troubled(row: CoverageRow, said: Heard, now: datetime) -> CoverageRow:
-    """Kind and owner are told beside it."""
-    named = f"{row.owner.key} "
-    problem = "; ".join(why.removeprefix(f"{row.kind}: ").removeprefix(named) for why in said.problems)[:1000]
-    return replace(row, problem=problem, blocked=said.blocked, problem_at=(row.problem_at or now) if problem else None)
+    problem = "; ".join(bare(why.removeprefix(f"{row.kind}: "), row.owner, row.kind) for why in said.problems)[:1000]
+    since = (row.problem_at or now) if problem else None
+    return replace(row, problem=problem, blocked=said.blocked, absent=said.absent, problem_at=since)
+
+
+def bare(why: str, owner: Owner, kind: str) -> str:
+    """A text without the owner and the kind, where they are told beside it."""
+    return why.removeprefix(f"{owner.path} ").removeprefix(f"{owner.key} ").removeprefix(f"{kind}: ")
 
 
 async def _taken(
@@ -215,6 +220,8 @@ class _View:
             return "vanished", "no longer in the directory; what is kept stays"
         if lane is None or lane.done_at is None:
             return self._before_the_first_run(lane)
+        if counted and counted.absent and not (counted.kept or counted.skipped or owed):
+            return "none", counted.problem
         if counted and counted.blocked:
             return "blocked", counted.problem
         if counted and counted.gap:

@@ -87,6 +87,7 @@ def test_no_cell_is_taken_for_a_formula_or_for_another_line(name: str) -> None:
     ("standings", "says"),
     [
         (["ok", "ok"], "Everything that Microsoft 365 showed is kept for all 2 owners."),
+        (["none", "ok"], "Everything that Microsoft 365 showed is kept for all 2 owners."),
         (["owed", "ok"], "Backups are on time. Something is still open for 1 of 2 owners."),
         (["gap", "late"], "2 of 2 owners need attention."),
         ([], "Nobody is covered yet"),

@@ -239,6 +239,20 @@ async def test_a_mailbox_that_shuts_us_out_is_blocked_with_its_reason(stage: Sta
     assert line.standing == "blocked" and line.text and line.kept > 5
 
 
+async def test_a_user_without_mailbox_and_drive_is_no_alarm_until_something_was_kept(stage: Stage) -> None:
+    stage.worlds.tenant.add_user("nobody", "No Body", mail=None)
+    await stage.back_up("nobody", "adele")
+    stage.change("block_mailbox")
+    await stage.back_up("nobody", "adele", after_s=DAY)
+    house = stage.house("nobody", "adele")
+    lines = {(one.owner.name.split("@")[0], one.kind): one for one in (await coverage.survey(house)).lines}
+    nothing = {kind for (who, kind), one in lines.items() if who == "nobody" and one.standing == "none"}
+    assert nothing >= {"mail", "files"}
+    assert {one.standing for (who, _), one in lines.items() if who == "nobody"} <= {"none", "ok"}
+    assert lines["nobody", "files"].text == "no OneDrive; it comes with a licence and the user's first visit"
+    assert lines["adele", "mail"].standing == "blocked"
+
+
 async def test_an_owner_that_left_is_told_and_what_is_kept_stays(stage: Stage) -> None:
     await stage.back_up()
     stage.change("delete_user", who="bernd")
