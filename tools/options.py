@@ -42,9 +42,9 @@ OPTIONS = (
     ),
     Option("included user types", ("BACKUP_USER_KINDS", "BACKUP_KINDS"), "user", {
         "profile": ("profile",), "mailbox": ("mail", "rules", "settings"), "calendar": ("events",),
-        "contacts": ("contacts",), "planner": ("planner",), "chats": ("chats",), "tasks": ("tasks",),
+        "contacts": ("contacts",), "planner": ("user-planner",), "chats": ("chats",), "tasks": ("tasks",),
         "notes": ("onenote", "notes", "notebooks"), "files": ("files",),
-    }, {"planner": "a plan belongs to a group and is kept with it"}),
+    }, {"planner": "`user-planner`; a group's plans are kept with it"}),
     Option("included group types", ("BACKUP_GROUP_KINDS", "BACKUP_KINDS"), "group", {
         "mailbox": ("conversations",), "files": ("files",), "planner": ("planner",),
         "teams": ("channels", "teams", "team"), "calendar": ("group-calendar",),

@@ -30,19 +30,28 @@ def maker(call: Call) -> Json:
 def the_plan(call: Call, id: str) -> Plan:
     """A plan goes with its group, into the bin and back."""
     found = call.tenant.planner.plans.get(id)
-    if found is None or found.group not in call.tenant.groups:
+    if found is None or (found.group not in call.tenant.groups and not found.roster):
         raise Refusal(404, "", "The requested item is not found.")
     return found
 
 
 def plan_json(call: Call, plan: Plan, *, details: bool = False) -> Json:
-    url = f"{call.base}/v1.0/groups/{plan.group}"
     out: Json = {
-        "@odata.etag": plan.piece.etag, "id": plan.piece.id, "title": plan.piece.props["title"], "owner": plan.group,
-        "createdDateTime": stamp(plan.created), "createdBy": plan.created_by,
-        "container": {"containerId": plan.group, "type": "group", "url": url},
+        "@odata.etag": plan.piece.etag, "id": plan.piece.id, "title": plan.piece.props["title"],
+        "owner": plan.group or plan.roster, "createdDateTime": stamp(plan.created), "createdBy": plan.created_by,
+        "container": container_json(call, plan),
     }  # fmt: skip
     return out | ({"details": piece_json(plan.details)} if details else {})
+
+
+def container_json(call: Call, plan: Plan) -> Json:
+    """A roster is a member of an evolvable enum (Graph docs: plannerplancontainer), and known to beta alone."""
+    if not plan.roster:
+        url = f"{call.base}/v1.0/groups/{plan.group}"
+        return {"containerId": plan.group, "type": "group", "url": url}
+    aware = "include-unknown-enum-members" in call.headers.get("Prefer", "").replace(" ", "").split(",")
+    url = f"{call.base}/beta/planner/rosters/{plan.roster}"
+    return {"containerId": plan.roster, "type": "roster" if aware else "unknownFutureValue", "url": url}
 
 
 def piece_json(piece: Piece) -> Json:

@@ -12,6 +12,7 @@ from sandbox.tenant.state import Tenant
 Json = dict[str, Any]
 COMPARED = ("title", "percentComplete", "priority", "startDateTime", "dueDateTime")
 GUIDS = "5f4b1a90-0000-4000-8000-{:012d}"
+ROSTER = "roster"
 
 
 def person(tenant: Tenant) -> Json:
@@ -20,6 +21,9 @@ def person(tenant: Tenant) -> Json:
 
 
 def the_plan(tenant: Tenant, group: str, plan: str) -> Plan:
+    """`group`: its nickname, or "roster" for a plan that no group has."""
+    if group == ROSTER:
+        return next(p for p in tenant.planner.plans.values() if p.roster and p.piece.props["title"] == plan)
     id = group_of(tenant, group).id
     return next(p for p in tenant.planner.plans.values() if p.group == id and p.piece.props["title"] == plan)
 
@@ -37,7 +41,10 @@ def the_bucket(tenant: Tenant, plan: Plan, bucket: str) -> Piece:
 
 
 def add_plan(tenant: Tenant, group: str, title: str, labels: Json | None = None, buckets: tuple[str, ...] = ()) -> Json:
-    plan = tenant.planner.add_plan(tenant, group_of(tenant, group).id, title, person(tenant))
+    plan = tenant.planner.add_plan(
+        tenant, "" if group == ROSTER else group_of(tenant, group).id, title, person(tenant)
+    )
+    plan.roster = tenant.ids.token("roster", 28) if group == ROSTER else ""
     plan.details.props["categoryDescriptions"] |= labels or {}
     for name in reversed(buckets):  # a new one comes first
         tenant.planner.add_bucket(tenant, plan.piece.id, name)
@@ -109,8 +116,20 @@ def delete_plan(tenant: Tenant, group: str, plan: str) -> Json:
     return {}
 
 
+def seed_roster(tenant: Tenant, group: str) -> None:
+    """A plan that no group has; the first of all people is in it."""
+    first = next(iter(tenant.users.values())).upn
+    add_plan(tenant, group, "Just us", {"category2": "Ours"}, ("Open", "Closed"))
+    for n, bucket in enumerate(("Open", "Open", "Closed")):
+        add_planner_task(
+            tenant, group, "Just us", f"Ours {n}", bucket, assigned=(first,), checklist=("a", "x b"), description="d",
+        )  # fmt: skip
+    add_planner_task(tenant, group, "Just us", "Nobody's", "Open")
+
+
 _ALL: tuple[Callable[..., Json], ...] = (
     add_plan, add_planner_task, edit_planner_task, move_on_board, delete_planner_task, rename_bucket, delete_plan,
+    seed_roster,
 )  # fmt: skip
 mutations: dict[str, Callable[..., Json]] = {act.__name__: act for act in _ALL}
 
@@ -143,6 +162,7 @@ def seed_awkward_planner(tenant: Tenant) -> None:
     add_planner_task(tenant, **crew, title="\U0001f600" * 60, bucket="To do", checklist=steps)
     add_plan(tenant, "crew", "Empty / plan", buckets=("Same", "Same"))
     add_planner_task(tenant, group="crew", plan="Empty / plan", title="In the first", bucket="Same")
+    seed_roster(tenant, ROSTER)
 
 
 def dump_planner(tenant: Tenant) -> Json:

@@ -43,6 +43,7 @@ class Plan:
     group: str
     created: dt.datetime
     created_by: Json
+    roster: str = ""  # id of the roster that holds it instead of a group
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope
+from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope, the_user
 from sandbox.tenant.odata import context, skip_page
 from sandbox.tenant.planner import PAGE, READ, WRITE, changed, expands, maker, piece_json, the_bucket, the_plan
 from sandbox.tenant.planner_input import TASK, bad, matched, read_details, read_format, read_task
@@ -39,6 +39,16 @@ async def list_tasks(call: Call, plan: str) -> Answer:
     found, details = the_plan(call, plan), expands(call, SHOWN)
     tasks = call.tenant.planner.in_order(found.piece.id)
     return skip_page(call, tasks, lambda t: task_json(t, details=details), default=PAGE, most=PAGE)
+
+
+@on("GET", "/users/{user}/planner/tasks", *READ, query=("$expand", "$skip"))
+async def list_tasks_of_a_user(call: Call, user: str) -> Answer:
+    """Those that are assigned to the user, in whatever plans they lie (Graph docs: planneruser-list-tasks)."""
+    whose, details, planner = the_user(call, user).id, expands(call, SHOWN), call.tenant.planner
+    there = {id for id, plan in planner.plans.items() if plan.roster or plan.group in call.tenant.groups}
+    tasks = [t for t in planner.tasks.values() if t.piece.props["planId"] in there]
+    mine = [t for t in tasks if whose in t.piece.props["assignments"]]
+    return skip_page(call, mine, lambda t: task_json(t, details=details), default=PAGE, most=PAGE)
 
 
 @on("GET", "/planner/buckets/{bucket}/tasks", *READ, query=("$expand", "$skip"))

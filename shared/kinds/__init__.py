@@ -21,11 +21,12 @@ from shared.kinds.rules import Rules
 from shared.kinds.sites import Sites
 from shared.kinds.teams import Teams
 from shared.kinds.todo import Todo
+from shared.kinds.user_plans import UserPlans
 
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
     Sites(), Lists(), Pages(),
     Groups(), Planner(), Conversations(), GroupCalendar(),
-    Teams(), Channels(), Chats(),
+    Teams(), Channels(), Chats(), UserPlans(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

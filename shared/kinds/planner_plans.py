@@ -32,7 +32,11 @@ def reread(feed: Feed, item_id: str) -> Steps[Seen | None]:
 
 
 def _all(feed: Feed) -> Steps[list[Seen]]:
-    plans = yield from listed(feed.path, feed.owner, WHAT)
+    return (yield from with_buckets((yield from listed(feed.path, feed.owner, WHAT)), feed.owner))
+
+
+def with_buckets(plans: list[Json], owner: Owner) -> Steps[list[Seen]]:
+    """Each with its details, where they did not come along, and its buckets."""
     if not plans:
         return []
     buckets = (yield together(*(get(f"{path_of(plan['id'])}/buckets") for plan in plans))).parts
@@ -42,7 +46,7 @@ def _all(feed: Feed) -> Steps[list[Seen]]:
         for plan, reply in zip(bare_ones, replies, strict=True):
             plan["details"] = reply.json if reply.found else {}
     return [
-        _seen(plan, well(reply, feed.owner, "buckets").values)
+        _seen(plan, well(reply, owner, "buckets").values)
         for plan, reply in zip(plans, buckets, strict=True)
         if reply.found
     ]
