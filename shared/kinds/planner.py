@@ -54,7 +54,7 @@ class Planner(Kind):
         "comments of a task are posts of the group's conversations and are kept there; the task comes back without",
         "with whom else a plan is shared is kept and not given back",
         "places on a board that change without their task are noticed when the task changes",
-        "premium plans, goals and history are not in Graph v1.0 and not kept; plans outside of groups are `user-planner`",
+        "premium plans, goals and history are not in Graph v1.0; plans outside of groups are kept with their users",
     )
     excuses: ClassVar[Mapping[str, str]] = {
         "/(details/checklist|details/references|assignments)/.*/(orderHint|previewPriority)": "the order of tasks",
