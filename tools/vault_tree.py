@@ -15,7 +15,9 @@ from shared.export.names import Folder
 
 LOST = "(folder unknown)"
 THIS = "(this folder)"
-RECORDS, OLDER = "records", "other parts"
+RECORDS, OLDER, STREAMS = "records", "other parts", "streams"
+BESIDE = {"stream": STREAMS}  # parts with a tree of their own
+OURS = {"mime": ".eml", "photo": ".jpg", "stream": ".fts"}
 DEEP = "(deep)"
 
 
@@ -57,7 +59,7 @@ class Target:
             path, name = PurePosixPath(*path.parts[:2], DEEP), names.tag(str(path)) + name[:20]
         made = self.folder(path).take(name, item_id)
         if len(path.parts) > 1:
-            for tree in (RECORDS, OLDER):
+            for tree in (RECORDS, OLDER, STREAMS):
                 self.folder(_beside(path, tree)).reserve(made)
         return path / made
 
@@ -223,7 +225,7 @@ def _write_parts(vault, item, record, folder, target, mtime, files, tell) -> Non
         if part == "record":
             continue
         ending = _ending(part, where)
-        place = folder if part in ("mime", "content", "photo") else _beside(folder, OLDER)
+        place = folder if part in ("mime", "content", "photo") else _beside(folder, BESIDE.get(part, OLDER))
         _try(target, place, name, line["id"], ending, vault.part(where, item.page), mtime, part, files, tell)
     if record.get("o365:Type") == "contact":
         photo = b""
@@ -262,8 +264,8 @@ def _beside(folder: PurePosixPath, tree: str) -> PurePosixPath:
 
 def _ending(part: str, where: dict) -> str:
     """Ours for what we name; a file has its own name; any other part keeps the entry's."""
-    if part in ("mime", "photo"):
-        return ".eml" if part == "mime" else ".jpg"
+    if part in OURS:
+        return OURS[part]
     if part == "content":
         return ""
     entry = str(where.get("entry", ""))

@@ -33,7 +33,8 @@ from shared.vault import address, archive
 
 HEAVY = 256 << 10  # what is bigger is squeezed beside the event loop
 INDEX = "holdfast"  # folder of the lists of what is in the volumes
-RECORDS, OLDER, ATTACHED = "records", "older versions", "attachments"
+RECORDS, OLDER, ATTACHED, STREAMS = "records", "older versions", "attachments", "streams"
+ALREADY = ("record", "mime", "content", "stream")  # parts that have places of their own
 MESSAGES_OF_A_PAGE = 1_000
 PICTURES_OF_A_PAGE = 16 << 20  # bytes that are put into a page; the rest lies beside it
 UNIQUE = frozenset({"files"})  # kinds of which the service lets no two in a folder have one name
@@ -180,6 +181,10 @@ class _Press:
                 rest = readable
         for at, item in rest:
             await self._item(at, item)
+        for at, item in readable:
+            if "stream" in item.parts:
+                path = self._path(_beside(folder, STREAMS), item.name, item, ".fts", tagged=True)
+                await self._part(at, item, path, item.parts["stream"])
         if self.row.records:
             for at, item in readable:
                 await self._json(at, item, _beside(folder, RECORDS))
@@ -193,7 +198,7 @@ class _Press:
             await self._content(at, item)
         else:
             await self._json(at, item, item.folder)
-        others = {name: part for name, part in item.parts.items() if name not in ("record", "mime", "content")}
+        others = {name: part for name, part in item.parts.items() if name not in ALREADY}
         place = _beside(item.folder, OLDER if item.kind in UNIQUE else ATTACHED)
         for name, part in sorted(others.items()) if not item.piece else ():
             path = self._path(place, item.name, item, f".{names.safe(name)}{_ending(item.name, part)}", tagged=True)
@@ -321,7 +326,7 @@ class _Press:
         for entry in (e for event in events for e in event.get("o365:Attachments") or () if isinstance(e, dict)):
             called.setdefault(str(entry.get("o365:Part") or ""), str(entry.get("name") or ""))
         for name, part in sorted(item.parts.items()):
-            if name != "record":
+            if name not in ("record", "stream"):
                 place = f"{_beside(item.folder, ATTACHED)}/{names.tagged(item.name, item.item_id)}"
                 paths[name] = self._path(place, called.get(name) or name, item, "", tagged=False)
                 await self._part(at, item, paths[name], part)

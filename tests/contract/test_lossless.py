@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from sandbox.tenant.mailbox import Message
 from sandbox.tenant.transfer_stream import unpack
+from shared.catalog.nouns import MailFormat
+from shared.flows import export
 from shared.flows.house import Limits
 from shared.kinds import KINDS
 from shared.kinds.lossless import EXPORTED_TOGETHER
-from shared.model import Owner, Place, Version
+from shared.model import Owner, Place, Selection, Version
 from tests.contract.kinds_stage import Stage, staged
+from tests.rig import drain
+from tests.unit.flows.test_export import files_of
+from tests.unit.tools.test_read_vault import read
+from tests.unit.vault.sample import copy_to
 
 TOGETHER = Limits(at_once=EXPORTED_TOGETHER)
 HIDDEN = "String {00020386-0000-0000-C000-000000000046} Name X-Of-Another-Client"
@@ -145,3 +154,23 @@ async def test_a_contact_or_event_that_was_changed_gets_its_stream_over_it_and_s
             told = [(before[i].get(m), after[i].get(m)) for i in before for m in ("jobTitle", "showAs")]
             assert all(was == now for was, now in told)
             assert stage.worlds.tenant.outbox == []
+
+
+@pytest.mark.parametrize(("kind", "mail"), [("mail", "eml"), ("mail", "mbox"), ("contacts", "eml"), ("events", "eml")])
+async def test_an_export_and_the_reader_lay_the_streams_beside(kind: str, mail: MailFormat, tmp_path: Path) -> None:
+    async with staged(f"{kind}+lossless") as stage:
+        owner = stage.owner("adele")
+        await stage.back_up(owner)
+        house = stage.house()
+        kept = sorted([await house.vault.read_part(v.parts["stream"]) for v in await items(stage, owner)])
+        selection = Selection(owner, (kind,), stage.worlds.clock.now())
+        await export.order(house, selection, mail, records=False, export="x1", by="auditor", reason="case 7")
+        await drain(stage.worlds, house)
+        files = files_of(stage.worlds)
+        streams = {path: data for path, data in files.items() if f"/{kind} (streams)/" in path}
+        assert sorted(streams.values()) == kept
+        assert all(path.endswith(".fts") for path in streams)
+        assert not [path for path in files if "stream" in path and path not in streams]
+        there = copy_to(tmp_path / "vault", stage.worlds.blobs.blobs)
+        found = read(there, tmp_path / "to").files
+        assert sorted(path.read_bytes() for name, path in found.items() if f"/{kind} (streams)/" in name) == kept
