@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bench.counted import CountedBlobs, CountedQueue, CountedRows, Spent
@@ -26,6 +26,7 @@ from shared.catalog.nouns import RunRow
 from shared.flows import plan, restore
 from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
+from shared.kinds.lossless import EXPORTED_TOGETHER, lossless
 from shared.model import Owner, Place, Selection
 from tests.rig import Probe, Worlds, drain, process, worlds
 
@@ -44,6 +45,7 @@ class Case:
     fill: Callable[[Tenant, User, int], object]
     change: Callable[[int], dict[str, object]]
     aim: float | None = AIM_STORAGE  # None: too few items for what a run costs by itself
+    lossless: bool = False
 
 
 def _mail(tenant: Tenant, user: User, items: int) -> None:
@@ -108,6 +110,7 @@ def _new_row(n: int) -> dict[str, object]:
 
 CASES = (
     Case("mail", 2000, _mail, _new_mail),
+    Case("mail", 2000, _mail, _new_mail, None, lossless=True),
     Case("contacts", 2000, lambda t, u, n: seed_contacts(t.contacts[u.id], count=n - 1), _new_contact),
     Case("files", 2000, lambda t, u, n: seed_everyday(t, u, files=n), _new_file),
     Case("events", 2000, _made(_new_event), lambda n: _new_event(5000 + n)),
@@ -124,8 +127,9 @@ def run(tell: Tell) -> list[Chapter]:
 
 
 async def _case(case: Case, tell: Tell) -> Chapter:
-    tell(f"{case.kind}: {case.items:,} items")
-    chapter = Chapter(f"{KINDS[case.kind].title}: {case.items:,} small items of one owner")
+    mode = ", lossless" if case.lossless else ""
+    tell(f"{case.kind}{mode}: {case.items:,} items")
+    chapter = Chapter(f"{KINDS[case.kind].title}{mode}: {case.items:,} small items of one owner")
     async with _staged(case, case.items // 2) as half:
         _, fewer, _ = await half.spent_on(half.back_up)
         given_back = Chapter("")
@@ -149,7 +153,7 @@ async def _staged(case: Case, items: int) -> AsyncIterator[_Stage]:
         there.tenant.add_mailbox(user)
         there.tenant.add_group(SITE, "Busy site")
         case.fill(there.tenant, user, items)
-        yield _Stage(there, case.kind, _owner(there.tenant, case.kind, user, SITE))
+        yield _Stage(there, case, _owner(there.tenant, case.kind, user, SITE))
 
 
 def _owner(tenant: Tenant, kind: str, user: User, site: str) -> Owner:
@@ -161,13 +165,17 @@ def _owner(tenant: Tenant, kind: str, user: User, site: str) -> Owner:
 
 
 class _Stage:
-    def __init__(self, there: Worlds, kind: str, owner: Owner) -> None:
-        self.there, self._kind, self._owner = there, kind, owner
+    def __init__(self, there: Worlds, case: Case, owner: Owner) -> None:
+        self.there, self._kind, self._owner, self._lossless = there, case.kind, owner, case.lossless
         self.probe = Probe()
         self._rows, self._blobs, self._queues = there.rows, there.blobs, there.queues
 
     def _house(self) -> House:
-        return process(self.there, self.probe, limits=Limits(), policy=Policy(kinds=(self._kind,)))
+        policy = Policy(kinds=(self._kind,))
+        if not self._lossless:
+            return process(self.there, self.probe, limits=Limits(), policy=policy)
+        house = process(self.there, self.probe, limits=Limits(at_once=EXPORTED_TOGETHER), policy=policy)
+        return replace(house, kinds={**house.kinds, **lossless()})
 
     async def back_up(self) -> tuple[str, int]:
         self.there.clock.advance(3600)

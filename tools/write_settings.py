@@ -6,6 +6,7 @@ import json
 from itertools import groupby
 from pathlib import Path
 
+from shared import permissions
 from shared.kinds import KINDS
 from shared.kinds.owners import READ_PERMISSIONS
 from shared.knobs import KNOBS, Knob
@@ -44,6 +45,8 @@ def _permissions() -> str:
         f"| {kind.title} | {_listed(kind.read_permissions)} | {_listed(kind.write_permissions) or 'kept only'} |"
         for kind in KINDS.values()
     ]
+    reads, writes = ({*side(lossless=True)} - {*side()} for side in (permissions.reads, permissions.writes))
+    rows.append(f"| mailbox items, lossless | {_listed(tuple(sorted(reads)))} | {_listed(tuple(sorted(writes)))} |")
     head = "\n| for | backup app (reads) | restore app (writes) |\n|---|---|---|\n"
     return head + "\n".join(rows) + "\n\n"
 

@@ -262,3 +262,10 @@ def test_the_app_that_backs_up_knows_the_target_tenant_by_name_only() -> None:
 def test_a_role_that_does_not_exist_has_no_doors_and_is_told() -> None:
     assert [role({"HOLDFAST_ROLE": asked}) for asked in ("admin", "", " restore ")] == ["", "all", "restore"]
     assert "HOLDFAST_ROLE: 'admin' can't be used" in problems(with_(HOLDFAST_ROLE="admin"))
+
+
+def test_the_lossless_mode_is_off_and_needs_a_cloud_that_has_it() -> None:
+    assert not read(GOOD).policy.lossless
+    assert read(with_(BACKUP_LOSSLESS="on")).policy.lossless
+    china = with_(BACKUP_LOSSLESS="on", M365_GRAPH_BASE_URL="https://microsoftgraph.chinacloudapi.cn/v1.0")
+    assert "BACKUP_LOSSLESS: is on, but this cloud has no export" in problems(china)

@@ -103,6 +103,16 @@ async def test_each_app_gets_exactly_the_roles_of_its_kinds(desk: Desk) -> None:
     assert f"HOLDFAST_BACKUP_CLIENT_ID={desk.app('backup')['appId']}" in desk.said
 
 
+async def test_the_roles_of_the_lossless_mode_are_granted_where_it_is_on_and_taken_back_where_it_is_not(
+    desk: Desk,
+) -> None:
+    more = {"backup": "MailboxItem.Export.All", "restore": "MailboxItem.ImportExport.All"}
+    for asked, there in (((), False), (("--lossless",), True), ((), False)):
+        assert await desk("--kinds", "mail,contacts", *asked) == 0
+        assert all((role in desk.fake.roles_of(desk.app(app)["appId"])) == there for app, role in more.items())
+    assert reads(["files"], lossless=True) == reads(["files"])
+
+
 async def test_types_of_owners_that_are_left_out_cost_no_role(desk: Desk) -> None:
     assert await desk("--kinds", "contacts,files", "--owner-types", "user") == 0
     reading = {"Contacts.Read", "Files.Read.All", "User.Read.All"}
