@@ -6,7 +6,8 @@ import secrets
 
 from functions.answering import Answer, Ask, door
 from functions.platform import blueprint
-from shared.api import bodies, care_shapes, drill_page, drills
+from shared.api import bodies, care_shapes, drill_page, drills, shapes
+from shared.api.keys import read_place
 from shared.api.problems import NotThere
 from shared.catalog.nouns import CareRow, DrillRow
 from shared.flows import drill
@@ -22,8 +23,9 @@ async def start_drill(ask: Ask) -> Answer:
 
 @door(bp, "http_drills")
 async def all_drills(ask: Ask) -> Answer:
-    rows = await ask.house.catalog.cares(ask.house.tenant, drill.TASK, bodies.limit_of(ask.query))
-    return Answer({"value": [care_shapes.care(row) for row in rows]})
+    after, limit = read_place(ask.query.get("after", "")), bodies.limit_of(ask.query)
+    rows, next_ = await ask.house.catalog.cares_behind(ask.house.tenant, drill.TASK, after, limit)
+    return Answer(shapes.page(map(care_shapes.care, rows), next_))
 
 
 @door(bp, "http_drill")

@@ -8,11 +8,11 @@ from functions.answering import Answer, Ask, door
 from functions.platform import blueprint
 from shared.api import bodies, exports, shapes
 from shared.api.content import slice_of
-from shared.api.keys import read_cursor
+from shared.api.keys import read_cursor, read_place
 from shared.api.problems import NotThere
 from shared.catalog.nouns import ExportRow, VolumeRow
 from shared.errors import PartMissing
-from shared.flows import export
+from shared.flows import browse, export
 from shared.model import Part
 
 bp = blueprint()
@@ -37,10 +37,9 @@ async def start_export(ask: Ask) -> Answer:
 
 @door(bp, "http_exports")
 async def all_exports(ask: Ask) -> Answer:
-    limit = bodies.limit_of(ask.query)
-    rows = await ask.house.catalog.exports(ask.house.tenant, limit if ask.reach.everyone else bodies.MOST)
-    seen = [row for row in rows if ask.reach.covers(row.selection.owner)][:limit]
-    return Answer(shapes.whole(map(exports.export, seen)))
+    after, limit = read_place(ask.query.get("after", "")), bodies.limit_of(ask.query)
+    rows, next_ = await browse.exports(ask.house, ask.reach, after=after, limit=limit)
+    return Answer(shapes.page(map(exports.export, rows), next_))
 
 
 @door(bp, "http_export")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from shared.api import care_shapes
 from shared.api.keys import key_of
-from shared.api.schema_parts import KEY, listed, many, maybe, ref, text, thing, whole
+from shared.api.schema_parts import KEY, many, maybe, paged, ref, text, thing, whole
 from shared.api.shapes import PREFIX, owner_name
 from shared.catalog.nouns import CareRow, DrillRow, Result, Verdict
 from shared.model import Json
@@ -57,7 +57,7 @@ def _result(result: Result) -> Json:
 
 
 DRILL_SCHEMAS: dict[str, Json] = {
-    "Drills": listed("Care"),
+    "Drills": paged("Care"),
     "Drill": thing(
         {
             "drill": ref("Care"),

@@ -10,7 +10,6 @@ from shared.api.schema_parts import (
     OWNER_KEY,
     by_name,
     flag,
-    listed,
     many,
     maybe,
     moment,
@@ -134,7 +133,7 @@ EXPORT_SCHEMAS: dict[str, Json] = {
             "status": text("Where to ask again."),
         }
     ),
-    "Exports": listed("Export"),
+    "Exports": paged("Export"),
     "Volume": thing(
         {
             "number": whole(),

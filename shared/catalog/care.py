@@ -20,7 +20,7 @@ from shared.catalog.columns import (
     put_text,
     told,
 )
-from shared.catalog.ledger import EVERYTHING, OWED, Ledger
+from shared.catalog.ledger import EVERYTHING, OWED, Ledger, stretch
 from shared.catalog.nouns import CareRow, Damage, Hold, Owed
 from shared.model import Feed, Owner
 from shared.ports import Row
@@ -44,6 +44,13 @@ class CareBook(Ledger):
         found = [_read_care(row) async for row in self._all(CARE, keys.plain(tenant), "", "~")]
         wanted = [care for care in found if task in ("", care.task)]
         return sorted(wanted, key=lambda care: care.asked_at, reverse=True)[:limit]
+
+    async def cares_behind(
+        self, tenant: str, task: str, after: str, limit: int
+    ) -> tuple[list[CareRow], str | None]:
+        """A stretch of them, the newest first, and the key to go on behind (None: that was all)."""
+        every = sorted(await self.cares(tenant, task, EVERYTHING), key=ledger.care_key)
+        return stretch(every, ledger.care_key, after, limit)
 
     # -- what is damaged
 

@@ -21,6 +21,7 @@ from shared.catalog.columns import (
     put_text,
     told,
 )
+from shared.catalog.ledger import EVERYTHING, stretch
 from shared.catalog.nouns import ExportRow, VolumeRow
 from shared.ports import Row
 
@@ -40,6 +41,11 @@ class ExportBook(CareBook):
         """The newest first. There are few: exports are ordered by people."""
         found = [_read_export(row) async for row in self._all(EXPORTS, keys.plain(tenant), "", "~")]
         return sorted(found, key=lambda export: export.ordered_at, reverse=True)[:limit]
+
+    async def exports_behind(self, tenant: str, after: str, limit: int) -> tuple[list[ExportRow], str | None]:
+        """A stretch of them, the newest first, and the key to go on behind (None: that was all)."""
+        every = sorted(await self.exports(tenant, EVERYTHING), key=ledger.export_key)
+        return stretch(every, ledger.export_key, after, limit)
 
     async def put_volume(self, volume: VolumeRow) -> None:
         """The same volume again says the same."""

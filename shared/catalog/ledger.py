@@ -158,7 +158,7 @@ class Ledger:
         return sorted(found, key=ledger.lost_key)
 
     async def lost_behind(self, after: str, limit: int) -> tuple[list[LostTicket], str | None]:
-        return _stretch(await self.lost_tickets(), ledger.lost_key, after, limit)
+        return stretch(await self.lost_tickets(), ledger.lost_key, after, limit)
 
     async def put_audit(self, audit: AuditRow) -> None:
         await self._rows.upsert(AUDIT, [ledger.audit_row(audit)])
@@ -189,7 +189,7 @@ class Ledger:
         return sorted(found, key=ledger.restore_key)[:limit]
 
     async def restores_behind(self, tenant: str, after: str, limit: int) -> tuple[list[RestoreRow], str | None]:
-        return _stretch(await self.restores(tenant, EVERYTHING), ledger.restore_key, after, limit)
+        return stretch(await self.restores(tenant, EVERYTHING), ledger.restore_key, after, limit)
 
     async def put_outcomes(self, outcomes: Sequence[OutcomeRow]) -> None:
         """Of one restore; the same item again replaces what was said of it."""
@@ -268,7 +268,7 @@ class Ledger:
             low = keys.behind(str(found[-1]["RowKey"]))
 
 
-def _stretch(rows: list[T], key: Callable[[T], str], after: str, limit: int) -> tuple[list[T], str | None]:
+def stretch(rows: list[T], key: Callable[[T], str], after: str, limit: int) -> tuple[list[T], str | None]:
     """Of rows in the order of their keys: those behind one, and the key to go on behind (None: that was all)."""
     left = [row for row in rows if key(row) > after]
     return left[:limit], key(left[limit - 1]) if len(left) > limit else None

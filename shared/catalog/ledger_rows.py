@@ -24,6 +24,8 @@ from shared.catalog.columns import (
 )
 from shared.catalog.nouns import (
     AuditRow,
+    CareRow,
+    ExportRow,
     LaneRow,
     LaneState,
     LostTicket,
@@ -119,6 +121,14 @@ def run_key(run: RunRow) -> str:
 
 def restore_key(restore: RestoreRow) -> str:
     return f"{keys.inverted_time(restore.ordered_at)}|{keys.plain(restore.restore)}"
+
+
+def export_key(export: ExportRow) -> str:
+    return f"{keys.inverted_time(export.ordered_at)}|{keys.plain(export.export)}"
+
+
+def care_key(care: CareRow) -> str:
+    return f"{keys.inverted_time(care.asked_at)}|{keys.plain(care.care)}"
 
 
 def lost_key(lost: LostTicket) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from shared.catalog.ledger_rows import restore_key, run_key
-from shared.catalog.nouns import OwnerRow, RestoreRow, RunRow
+from shared.catalog.ledger_rows import export_key, restore_key, run_key
+from shared.catalog.nouns import ExportRow, OwnerRow, RestoreRow, RunRow
 from shared.errors import DigestMismatch, Misconfigured
 from shared.flows.house import House
 from shared.flows.reach import Reach
@@ -59,6 +59,15 @@ async def restores(house: House, reach: Reach, *, after: str, limit: int) -> tup
         return [row.selection.owner, row.place.owner]
 
     return await _within(reach, stretch, ends, restore_key, after, limit)
+
+
+async def exports(house: House, reach: Reach, *, after: str, limit: int) -> tuple[list[ExportRow], str | None]:
+    """Exports, the newest first, as far as the caller reaches."""
+
+    async def stretch(after: str, at_once: int) -> tuple[list[ExportRow], str | None]:
+        return await house.catalog.exports_behind(house.tenant, after, at_once)
+
+    return await _within(reach, stretch, lambda row: [row.selection.owner], export_key, after, limit)
 
 
 async def _within(

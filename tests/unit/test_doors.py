@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -264,8 +266,9 @@ async def test_a_backup_of_some_kinds_names_them_in_its_tickets(kept: Kept) -> N
     assert wrong.status_code == 400
 
 
-@pytest.mark.parametrize("name", ["http_runs", "http_restores", "http_lost"])
+@pytest.mark.parametrize("name", ["http_runs", "http_restores", "http_lost", "http_exports", "http_drills"])
 async def test_a_listing_goes_on_where_the_page_before_it_ended(kept: Kept, name: str) -> None:
+    await _more(kept)
     whole, pages, after = body_of(await kept.knock(name))["value"], [], {}
     for _ in range(len(whole) + 1):
         page = body_of(await kept.knock(name, query={"limit": "1", **after}))
@@ -275,6 +278,15 @@ async def test_a_listing_goes_on_where_the_page_before_it_ended(kept: Kept, name
         after = {"after": page["next"]}
     assert pages == whole and page["next"] is None
     assert (await kept.knock(name, query={"after": "bm9uc2Vuc2U"})).status_code == 400
+
+
+async def _more(kept: Kept) -> None:
+    """A second export and a second drill, of other moments."""
+    catalog = kept.house.catalog
+    [first] = await catalog.exports(TENANT)
+    await catalog.put_export(replace(first, export="another", ordered_at=first.ordered_at - timedelta(days=1), etag=""))
+    [drill] = await catalog.cares(TENANT, "drill")
+    await catalog.put_care(replace(drill, care="drill-0", asked_at=drill.asked_at - timedelta(days=1), etag=""), TENANT)
 
 
 async def test_a_restore_is_written_down_before_it_is_queued_and_noted(kept: Kept) -> None:
