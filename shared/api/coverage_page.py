@@ -45,7 +45,7 @@ MEANS = {
     "new": "Appeared a short while ago; the first backup is under way.",
     "differs": "Items arrived after the last backup; the next one takes them.",
     "vanished": "No longer in the directory. What is kept stays.",
-    "none": "There is no mailbox, OneDrive or team to back up, and never was: guests, users without a licence.",
+    "none": "No mailbox, OneDrive or team to back up, and there never was: guests, users without a licence.",
     "ok": "All that Microsoft 365 showed is kept.",
 }
 BAD, WARN = ("gap", "never", "blocked", "late"), ("partial", "owed", "new", "differs")
@@ -262,7 +262,7 @@ def cell(text: str) -> str:
 
 
 def _tone(standing: str) -> str:
-    return "bad" if standing in BAD else "warn" if standing in WARN else "good"
+    return "bad" if standing in BAD else "warn" if standing in WARN else "none" if standing == "none" else "good"
 
 
 def _moment(moment: datetime | None) -> str:

@@ -16,7 +16,7 @@ from shared.catalog.nouns import LaneRow, Owed, OwnerRow
 from shared.catalog.standing import STANDINGS, Counted, CoverageLine, CoverageReport, CoverageRow, Standing
 from shared.errors import Throttled, Verdict
 from shared.flows.clerk import Clerk
-from shared.flows.house import House
+from shared.flows.house import House, may_have
 from shared.flows.keep import NOT_UNDERSTOOD
 from shared.flows.walk import Walk
 from shared.flows.watch import UNSEEN
@@ -194,7 +194,7 @@ class _View:
     def line(
         self, row: OwnerRow, kind: Kind, lane: LaneRow | None, counted: CoverageRow | None, owed: Sequence[Owed]
     ) -> CoverageLine:
-        standing, text = self._standing(row, lane, counted, owed)
+        standing, text = self._standing(row, kind, lane, counted, owed)
         return CoverageLine(
             row.owner,
             kind.name,
@@ -213,11 +213,13 @@ class _View:
         )
 
     def _standing(
-        self, row: OwnerRow, lane: LaneRow | None, counted: CoverageRow | None, owed: Sequence[Owed]
+        self, row: OwnerRow, kind: Kind, lane: LaneRow | None, counted: CoverageRow | None, owed: Sequence[Owed]
     ) -> tuple[Standing, str]:
         """The worst that can be said of it."""
         if self.newest and (row.seen_at is None or self.newest - row.seen_at >= UNSEEN):
             return "vanished", "no longer in the directory; what is kept stays"
+        if lane is None and not may_have(kind, row.facts):
+            return "none", "the directory tells of none"
         if lane is None or lane.done_at is None:
             return self._before_the_first_run(lane)
         if counted and counted.absent and not (counted.kept or counted.skipped or owed):

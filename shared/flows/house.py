@@ -161,13 +161,13 @@ class House:
     def lanes_of(self, owner: Owner, facts: Mapping[str, str] | None = None) -> list[Lane]:
         """`facts`: what the directory says of the owner; where it tells that a kind has nothing there, that costs
         nothing. What it does not tell, the kind asks."""
-        told = facts or {}
-        names = dict.fromkeys(
-            kind.lane
-            for kind in self.kinds_for(owner.type)
-            if kind.only_where is None or told.get(kind.only_where[0], kind.only_where[1]) == kind.only_where[1]
-        )
+        names = dict.fromkeys(kind.lane for kind in self.kinds_for(owner.type) if may_have(kind, facts or {}))
         return [Lane(owner, name) for name in names]
+
+
+def may_have(kind: Kind, facts: Mapping[str, str]) -> bool:
+    """False where the directory tells that the owner has nothing of this kind (a group that is no team)."""
+    return kind.only_where is None or facts.get(kind.only_where[0], kind.only_where[1]) == kind.only_where[1]
 
 
 def scope(lane: Lane, *, restoring: bool = False) -> Scope:

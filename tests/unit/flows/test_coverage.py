@@ -253,6 +253,18 @@ async def test_a_user_without_mailbox_and_drive_is_no_alarm_until_something_was_
     assert lines["adele", "mail"].standing == "blocked"
 
 
+async def test_a_group_that_is_no_team_lacks_nothing(stage: Stage) -> None:
+    stage.worlds.tenant.add_group("readers", "Readers")
+    house = process(stage.worlds, policy=Policy(owner_types=("group",)))
+    await plan.tick(house)
+    await drain(stage.worlds, house)
+    stage.worlds.clock.advance(2 * DAY)
+    await plan.tick(house)
+    await drain(stage.worlds, house)
+    lines = {(one.owner.name.split("@")[0], one.kind): one for one in (await coverage.survey(house)).lines}
+    assert lines["readers", "channels"].standing == "none" and lines["readers", "groups"].standing == "ok"
+
+
 async def test_an_owner_that_left_is_told_and_what_is_kept_stays(stage: Stage) -> None:
     await stage.back_up()
     stage.change("delete_user", who="bernd")
