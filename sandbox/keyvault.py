@@ -54,9 +54,13 @@ class KeyVault:
         if "api-version" not in request.query:
             return _refuse(400, "BadParameter")
         kind, name, *version = [piece for piece in request.path.split("/") if piece]
-        if kind != "secrets":
+        if kind != "secrets" or request.method not in ("GET", "PUT"):
             return _refuse(404, "NotFound")
         self.asked.append(name)
+        if request.method == "PUT" and name not in self.refused:
+            said = await request.json()
+            self.put(name, said["value"], said.get("contentType", ""))
+            return web.json_response(self._told(name, self.secrets[name][-1]))
         found = [v for v in self.secrets.get(name, []) if not version or v.id == version[0]]
         if name in self.refused or (found and not found[-1].enabled):
             return _refuse(403, "Forbidden")
@@ -89,7 +93,7 @@ async def running_key_vault(home: Path) -> AsyncIterator[KeyVault]:
         response.force_close()  # nobody keeps a socket open that outlives the vault
         return response
 
-    app.router.add_get("/{path:.*}", once)
+    app.router.add_route("*", "/{path:.*}", once)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=trust).start()

@@ -101,6 +101,21 @@ KNOBS: tuple[Knob, ...] = (
         "certificate or a federated identity, none with a secret. Not set: attachments are not kept.", to.own_hosts,
     ),
     *_identity("BACKUP", "reads (read-only roles)", required=True),
+    Knob(
+        "M365_NOTES_CLIENT_ID", "Microsoft 365: identities",
+        "Client id of the public client in which a person signed in (`python -m scripts.sign_in_notes`): opens "
+        "OneNote's own interface, which refuses apps. Not set: notebooks are kept as files only.", to.guid,
+    ),
+    Knob(
+        "M365_NOTES_TOKEN_URL", "Microsoft 365: identities",
+        "Where that sign-in lies in Key Vault (`https://VAULT.vault.azure.net/secrets/NAME`); this app's identity "
+        "reads it and renews it.", to.secret_url,
+    ),
+    Knob(
+        "M365_NOTES_OWNERS", "Microsoft 365: identities",
+        "Whose notebooks that person sees: ids, user principal names or addresses of sites, comma separated; `*` and "
+        "`?` work. Not set: everyone is asked, which is slow (OneNote takes 400 requests an hour).", to.names,
+    ),
     *_identity("RESTORE", "writes into the same tenant; not set: no restores"),
     Knob(
         "M365_TARGET_TENANT_ID", "Microsoft 365: identities",

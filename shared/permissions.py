@@ -41,7 +41,8 @@ def reads(
     """What the backup app needs for these kinds of these owners: the kinds' own roles and the lists of owners; with
     `members` also who is in a group; `lossless`: in that mode."""
     of, known = kept(kinds, owner_types, narrowed), _in_mode(lossless)
-    needed = {role for name, types in of.items() for each in types for role in known[name].reads_of(each)}
+    own = {name: types for name, types in of.items() if not known[name].signed_in}
+    needed = {role for name, types in own.items() for each in types for role in known[name].reads_of(each)}
     listed = {owners.READ_PERMISSIONS[each] for types in of.values() for each in types}
     return tuple(sorted(needed | listed | ({owners.READ_MEMBERS} if members else set())))
 
@@ -54,6 +55,11 @@ def writes(
     known = _in_mode(lossless)
     able = [known[name] for name in kept(kinds, owner_types, narrowed)]
     return tuple(sorted({role for kind in able for role in (*kind.write_permissions, *kind.spare_permissions)}))
+
+
+def signed_in(kinds: Iterable[str] = ()) -> tuple[str, ...]:
+    """What a person has to consent to, for kinds that no app may read."""
+    return tuple(sorted({role for kind in _named(kinds) if kind.signed_in for role in kind.read_permissions}))
 
 
 def scoped_by_exchange(role: str) -> bool:

@@ -245,6 +245,12 @@ def certificate_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def secret_url(value: str) -> str:
+    if not _CERTIFICATE.fullmatch(value) or "/secrets/" not in value or value.rstrip("/").count("/") != 4:
+        raise ValueError("the URL of a secret in Key Vault: https://VAULT.vault.azure.net/secrets/NAME")
+    return value.rstrip("/")
+
+
 def tenants(value: str) -> tuple[dict[str, str], ...]:
     """A JSON list of objects whose members are settings."""
     wanted = 'a JSON list such as [{"M365_TENANT_ID": "...", "M365_BACKUP_CLIENT_ID": "...", ...}]'

@@ -26,9 +26,10 @@ ELSEWHERE = {
         "M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED",
         "RETENTION_IDENTITY_",
     ),
-    "restore": ("M365_BACKUP_", "RETENTION_IDENTITY_"),
+    "restore": ("M365_BACKUP_", "M365_NOTES_", "RETENTION_IDENTITY_"),
     "care": (
-        "M365_BACKUP_", "M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED",
+        "M365_BACKUP_", "M365_NOTES_", "M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_",
+        "M365_TARGET_FEDERATED",
     ),
 }  # fmt: skip
 
@@ -80,6 +81,15 @@ class Registration:
     tenant_id: str
     client_id: str
     proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class NotesSignIn:
+    """Where a person's sign-in to OneNote lies, and whose notebooks they see."""
+
+    client_id: str
+    token_url: str
+    owners: tuple[str, ...] = ()  # empty: everyone's
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +194,7 @@ class Settings:
     drills: Drills
     sizes: Sizes
     api: Api
+    notes: NotesSignIn | None = None
     insights: Secret | None = None  # where OpenTelemetry goes, if it is on
 
 
@@ -226,6 +237,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         NATIONAL
     ):
         problems.append("BACKUP_LOSSLESS: is on, but this cloud has no export of mailbox items; set it to off")
+    notes = _notes(values, problems)
     stores = _stores(values, problems)
     api = _api(environ, values, problems)
     insights = _insights(environ, values, problems)
@@ -253,6 +265,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         ),
         sizes=Sizes(**{name: values[name.upper()] for name in Sizes.__slots__}),
         api=api,
+        notes=notes,
         insights=insights,
     )
 
@@ -324,6 +337,13 @@ def _registration(name: str, tenant_id: str, values: Mapping[str, Any], problems
     if client_id and len(proofs) != 1:
         problems.append(f"{start}CLIENT_ID: needs one credential, {len(proofs)} are set; set exactly one of {choices}")
     return Registration(tenant_id, client_id, proofs[0]) if client_id and len(proofs) == 1 else None
+
+
+def _notes(values: Mapping[str, Any], problems: list[str]) -> NotesSignIn | None:
+    client_id, url = values["M365_NOTES_CLIENT_ID"], values["M365_NOTES_TOKEN_URL"]
+    if bool(client_id) != bool(url):
+        problems.append("M365_NOTES_CLIENT_ID and M365_NOTES_TOKEN_URL belong together: set both or none")
+    return NotesSignIn(client_id, url, values["M365_NOTES_OWNERS"] or ()) if client_id and url else None
 
 
 def _cloud(values: Mapping[str, Any]) -> Cloud:

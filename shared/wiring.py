@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from shared.kinds.files import Files
 from shared.kinds.kind import Kind
 from shared.kinds.lists import Lists
 from shared.kinds.lossless import EXPORTED_TOGETHER, lossless
+from shared.kinds.onenote import OneNote
 from shared.model import Owner, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Rows
 from shared.settings import (
@@ -37,6 +38,7 @@ from shared.settings import (
     ByFederation,
     ByIdentity,
     ByStoredCertificate,
+    NotesSignIn,
     Proof,
     Registration,
     Settings,
@@ -55,8 +57,9 @@ if TYPE_CHECKING:  # heavy: imported where they are made
 
     from shared.checkup.nouns import Instruments
     from shared.graph.budget import Budget
-    from shared.graph.entra import AppRegistration
+    from shared.graph.entra import AppRegistration, PublicClient
     from shared.graph.entra import Proof as EntraProof
+    from shared.graph.sign_in import PersonTokens
 
 
 class UtcClock:
@@ -244,9 +247,10 @@ def _attachments(settings: Settings) -> bool:
 
 
 def _policy(settings: Settings) -> Policy:
-    p = settings.policy
+    p, notes = settings.policy, settings.notes
     return Policy(
         owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude, narrowed=p.narrowed,
+        signed_in=notes is not None, shared_with=notes.owners if notes else (),
         include_groups=p.include_groups, exclude_groups=p.exclude_groups,
         where=tuple(Condition(*each) for each in p.where),
     )  # fmt: skip
@@ -445,10 +449,6 @@ class Graphs:
         from shared.graph.entra import EntraTokens
         from shared.graph.http import GraphClient, GraphSettings
 
-        registration: Registration | None = getattr(self._settings, identity)
-        if registration is None:
-            name = f"M365_{identity.upper()}_CLIENT_ID"
-            raise Misconfigured(f"{name} is not set: nothing can be done as the {identity} app until it is")
         cloud = self._settings.cloud
         if self._budget is None:
             self._budget = Budget(self._rows, self._clock, lambda _tenant: self._settings.sizes.spo_licences)
@@ -459,12 +459,45 @@ class Graphs:
             sharepoint_hosts=cloud.sharepoint_hosts,
             patience_s=self._settings.sizes.graph_patience_s,
         )
+        if identity == "notes":
+            client = GraphClient(graph, person_tokens(self._settings, self._clock), self._clock, None, random.random)
+            return await self._exits.enter_async_context(client)
+        registration: Registration | None = getattr(self._settings, identity)
+        if registration is None:
+            raise _unset(identity)
         app = app_registration(self._settings, registration)
         tokens = EntraTokens(app, self._clock)
         names = [text.partition("=")[0] for text in cloud.sharepoint_hosts] if opens_sharepoint(registration) else []
         own = {name: EntraTokens(replace(app, scope=f"https://{name}/.default"), self._clock) for name in names}
         client = GraphClient(graph, tokens, self._clock, self._budget, random.random, own)
         return await self._exits.enter_async_context(client)
+
+
+def person_tokens(settings: Settings, clock: Clock) -> PersonTokens:
+    """In the name of whoever signed in to OneNote."""
+    from shared.graph.keyvault import secret
+    from shared.graph.sign_in import PersonTokens
+
+    notes = settings.notes
+    if notes is None:
+        raise _unset("notes")
+    return PersonTokens(notes_client(settings, notes), clock, *secret(notes.token_url, _identity_of(settings)))
+
+
+def notes_client(settings: Settings, notes: NotesSignIn) -> PublicClient:
+    from shared.graph.entra import PublicClient
+
+    cloud, scopes = settings.cloud, tuple(f"{settings.cloud.graph_url}/{name}" for name in OneNote.read_permissions)
+    return PublicClient(settings.tenant_id, notes.client_id, scopes, cloud.login_url, cloud.ca_file)
+
+
+def _identity_of(settings: Settings) -> Callable[[], TokenCredential]:
+    return partial(_own_identity, settings.stores.identity_client_id)
+
+
+def _unset(identity: Identity) -> Misconfigured:
+    name = f"M365_{identity.upper()}_CLIENT_ID"
+    return Misconfigured(f"{name} is not set: nothing can be done as the {identity} app until it is")
 
 
 def opens_sharepoint(registration: Registration | None) -> bool:

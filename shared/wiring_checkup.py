@@ -13,7 +13,7 @@ from shared.ports import Clock
 from shared.settings import ByConnectionString, ByFederation, ByIdentity, Registration, Settings, Storage
 from shared.storage import Wire
 from shared.vault.address import VAULT
-from shared.wiring import Credentials, app_registration
+from shared.wiring import Credentials, app_registration, person_tokens
 from shared.work.tickets import QUEUES
 
 
@@ -45,6 +45,7 @@ async def make_instruments(
         setup_of(settings, in_cloud=bool(in_cloud)), apps, clock, vault=vault, marker=VAULT, queues=queues,
         queue_names=tuple(name for queue in QUEUES for name in (queue, f"{queue}-poison")),
         resource=stores.vault_resource, token=_azure_token(settings, credentials),
+        person=person_tokens(settings, clock) if settings.notes else None,
     )  # fmt: skip
 
 
@@ -94,7 +95,11 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
         forgets=bool(settings.retention.everyone or settings.retention.kinds or settings.retention.owners),
         owner_types=policy.owner_types,
         kinds=permissions.kept(policy.kinds, narrowed=policy.narrowed),  # whatever type of owner is left out
-        needed={"backup": frozenset(reads), "restore": needed, "target": needed},
+        needed={
+            "backup": frozenset(reads), "restore": needed, "target": needed,
+            "notes": frozenset(permissions.signed_in(policy.kinds)),
+        },
+        notes=settings.notes.client_id if settings.notes else "",
         by_exchange=frozenset(role for role in permissions.ROLE_IDS if permissions.scoped_by_exchange(role)),
     )
 

@@ -289,7 +289,10 @@ def own_host(tenant: Tenant) -> str:
 class Token:
     def __init__(self, running: Running, app: str, *, sharepoint: bool = False, proof: str = "2") -> None:
         app_ = app_named(running.tenant, app)
-        if sharepoint:
+        if app_.scopes:  # a person signed in: the seed's first one
+            user, scopes = next(iter(running.tenant.users), ""), " ".join(sorted(app_.scopes))
+            self._token = mint(running.tenant, app_, "https://graph.microsoft.com", [], user=user, scopes=scopes)
+        elif sharepoint:
             audience = f"https://{own_host(running.tenant)}"
             self._token = mint(running.tenant, app_, audience, sorted(app_.sharepoint_roles), proof=proof)
         else:
@@ -409,7 +412,7 @@ async def worlds(
             running = near_tenant(tenant, traffic)
             wire = NearWire(running)
         tenant.wall = lambda: clock._now.timestamp()
-        tokens = {app: Token(running, app) for app in ("backup", "restore")}
+        tokens = {app: Token(running, app) for app in ("backup", "restore", "notes")}
         await wire.start()
         stack.push_async_callback(wire.stop)
         yield Worlds(running, wire, tokens, clock, MemoryBlobs(lambda: clock._now), MemoryRows(), Queues(clock))

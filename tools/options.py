@@ -49,9 +49,10 @@ OPTIONS = (
         "mailbox": ("conversations",), "files": ("files",), "planner": ("planner",),
         "teams": ("channels", "teams", "team"), "calendar": ("group-calendar",),
         "notes": ("onenote", "notes", "notebooks"), "group itself": ("groups",),
-    }, {"files": "`files`, `lists` and `pages` of its site"}),
+    }, {"files": "`files`, `lists` and `pages` of its site", "notes": "`onenote` of its site"}),
     Option("included site types", ("BACKUP_SITE_KINDS", "BACKUP_KINDS"), "site", {
         "lists": ("lists",), "libraries": ("files",), "pages": ("pages",), "site itself": ("sites",),
+        "notes": ("onenote",),
     }),
     Option("ignore existing on restore", ("RESTORE_MODE",)),
 )  # fmt: skip

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from shared import permissions
 from shared.kinds import KINDS
+from shared.kinds.kind import Kind
 from shared.kinds.owners import READ_PERMISSIONS
 from shared.knobs import KNOBS, Knob
 from tools.options import table
 
 ROOT = Path(__file__).parents[1]
+SIGNED_IN = " of a person who signs in, no role of the app"
 PAGE, SAMPLE = ROOT / "docs/operations.md", ROOT / "local.settings.sample.json"
 
 
@@ -41,14 +43,15 @@ def _between(page: str, name: str, text: str) -> str:
 
 def _permissions() -> str:
     rows = [f"| finding {owner_type}s | `{role}` | |" for owner_type, role in READ_PERMISSIONS.items()]
-    rows += [
-        f"| {kind.title} | {_listed(kind.read_permissions)} | {_listed(kind.write_permissions) or 'kept only'} |"
-        for kind in KINDS.values()
-    ]
+    rows += [f"| {k.title} | {_read(k)} | {_listed(k.write_permissions) or 'kept only'} |" for k in KINDS.values()]
     reads, writes = ({*side(lossless=True)} - {*side()} for side in (permissions.reads, permissions.writes))
     rows.append(f"| mailbox items, lossless | {_listed(tuple(sorted(reads)))} | {_listed(tuple(sorted(writes)))} |")
     head = "\n| for | backup app (reads) | restore app (writes) |\n|---|---|---|\n"
     return head + "\n".join(rows) + "\n\n"
+
+
+def _read(kind: Kind) -> str:
+    return _listed(kind.read_permissions) + (SIGNED_IN if kind.signed_in else "")
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -30,7 +30,7 @@ KEY = re.compile(r"(?<=/)(\w+)\('([^'/]*)'\)(?=/|$)")  # users('id') is another 
 BARE_OPTIONS = frozenset({"select", "top", "filter", "expand", "orderby", "skip", "count", "search"})
 DENIED = {
     "mailbox": "ErrorAccessDenied", "sharepoint": "accessDenied", "directory": "Authorization_RequestDenied",
-    "teams": "Forbidden",
+    "teams": "Forbidden", "onenote": "40004",
 }  # fmt: skip
 
 

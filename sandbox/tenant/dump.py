@@ -9,6 +9,7 @@ from sandbox.tenant.calendar_dump import dump_calendars
 from sandbox.tenant.contacts_state import Contact, ContactFolder, ContactStore
 from sandbox.tenant.content import sha256
 from sandbox.tenant.mailbox import RECOVERABLE, Attachment, Folder, Mailbox, Message
+from sandbox.tenant.onenote_mutations import dump_notes
 from sandbox.tenant.settings_dump import dump_configuration, dump_todo
 from sandbox.tenant.site_lists_dump import dump_lists
 from sandbox.tenant.site_page_mutations import dump_pages
@@ -47,6 +48,7 @@ def dump(tenant: Tenant) -> Json:
     people = {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
     beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
     beside["pages"] = dump_pages(tenant)
+    beside["notes"] = dump_notes(tenant)
     beside["libraries"] = dump_libraries(tenant)
     return {**people, **beside, "teams": dump_teams(tenant), "chats": dump_chats(tenant)}
 

@@ -15,6 +15,7 @@ def all_mutations() -> dict[str, Any]:
         drives,
         group_mutations,
         mutations,
+        onenote_mutations,
         planner_mutations,
         settings_mutations,
         site_columns,
@@ -29,7 +30,7 @@ def all_mutations() -> dict[str, Any]:
     everybody = (
         mutations, calendar_mutations, drives, group_mutations, planner_mutations, settings_mutations,
         site_columns, site_drive_mutations, site_list_mutations, site_page_mutations, todo_mutations, teams_mutations,
-        conversations,
+        conversations, onenote_mutations,
     )  # fmt: skip
     for module in everybody:
         out |= module.mutations

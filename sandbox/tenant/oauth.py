@@ -18,6 +18,8 @@ from sandbox.tenant.state import App, Tenant
 
 GRAPH_AUDIENCES = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000")
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
 
 
@@ -106,6 +108,8 @@ def _grant(request: web.Request, tenant: Tenant, form: dict[str, str]) -> dict[s
         raise Denied("invalid_request", f"AADSTS90002: Tenant '{request.match_info['tenant']}' not found.")
     if form.get("grant_type") == "refresh_token":
         return _refreshed(tenant, form)
+    if form.get("grant_type") == DEVICE_CODE:
+        return _device_signed_in(tenant, form)
     if form.get("grant_type") != "client_credentials":
         raise Denied("unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type.")
     app = tenant.apps.get(form.get("client_id", ""))
@@ -186,13 +190,73 @@ def _refreshed(tenant: Tenant, form: dict[str, str]) -> dict[str, Any]:
     if found is None:
         raise Denied("invalid_grant", "AADSTS9002313: Invalid request. The refresh token is malformed or not valid.")
     user, scopes = found
-    client = App(form.get("client_id", ""), "delegated", frozenset())
+    known = tenant.apps.get(form.get("client_id", ""))
+    if known is not None and not known.scopes:
+        raise Denied("invalid_client", "AADSTS7000218: The request must contain a client assertion or secret.", 401)
+    client = known or App(form.get("client_id", ""), "delegated", frozenset())
+    return _in_the_name_of(tenant, client, user, scopes, form["refresh_token"])
+
+
+def _in_the_name_of(tenant: Tenant, client: App, user: str, scopes: frozenset[str], refresh: str) -> dict[str, Any]:
+    """Of a public client every answer has a new refresh token; the one before stays good for its time."""
     scope = " ".join(sorted(scopes))
+    if client.scopes:
+        refresh = f"{tenant.ids.token('refresh', 60)}"
+        tenant.refresh_tokens[refresh] = (user, scopes)
+        tenant.issued.append(refresh)
     return {
         "token_type": "Bearer", "scope": scope, "expires_in": tenant.options.token_life_s,
         "access_token": mint(tenant, client, GRAPH_AUDIENCES[0], [], user=user, scopes=scope),
-        "refresh_token": form["refresh_token"],
+        "refresh_token": refresh,
     }  # fmt: skip
+
+
+# --- device code: a person signs in elsewhere (Entra docs: v2-oauth2-device-code)
+
+
+async def device_code(request: web.Request, tenant: Tenant) -> web.Response:
+    form = {k: str(v) for k, v in (await request.post()).items()}
+    app = tenant.apps.get(form.get("client_id", ""))
+    if app is None or not app.scopes:
+        text = "AADSTS7000218: The app is not a public client." if app else "AADSTS700016: Application was not found."
+        return web.json_response({"error": "unauthorized_client", "error_description": text}, status=400)
+    code, user_code = tenant.ids.token("device", 60), tenant.ids.token("code", 9).upper()
+    asked = frozenset(one.rpartition("/")[2] for one in form.get("scope", "").split()) - OPENID
+    tenant.device_codes[code] = {"client": app.client_id, "user_code": user_code, "scopes": asked & app.scopes}
+    uri = "https://microsoft.com/devicelogin"
+    return web.json_response({
+        "device_code": code, "user_code": user_code, "verification_uri": uri, "expires_in": 900, "interval": 1,
+        "message": f"To sign in, use a web browser to open the page {uri} and enter the code {user_code}.",
+    })  # fmt: skip
+
+
+def enter_code(tenant: Tenant, user_code: str, user: str) -> dict[str, Any]:
+    """Somebody types the code in and agrees."""
+    waiting = next(one for one in tenant.device_codes.values() if one["user_code"] == user_code)
+    found = tenant.find_user(user)
+    if found is None:
+        raise KeyError(f"no user {user!r}")
+    waiting["user"] = found.id
+    return {}
+
+
+def _device_signed_in(tenant: Tenant, form: dict[str, str]) -> dict[str, Any]:
+    waiting = tenant.device_codes.get(form.get("device_code", ""))
+    if waiting is None or waiting["client"] != form.get("client_id"):
+        raise Denied("bad_verification_code", "AADSTS70000: The device code is not valid.")
+    if "user" not in waiting:
+        raise Denied("authorization_pending", "AADSTS70016: OAuth 2.0 device flow error. Authorization is pending.")
+    del tenant.device_codes[form["device_code"]]
+    app, user = tenant.apps[waiting["client"]], tenant.users[waiting["user"]]
+    answer = _in_the_name_of(tenant, app, user.id, waiting["scopes"], "")
+    now = int(time.time())
+    claims = {
+        "iss": issuer(tenant), "aud": app.client_id, "tid": tenant.id, "oid": user.id, "sub": user.id,
+        "preferred_username": user.upn, "name": user.display_name, "iat": now, "nbf": now, "exp": now + 3600,
+        "ver": "2.0",
+    }  # fmt: skip
+    head = {"kid": KEY_ID}
+    return {**answer, "id_token": jwt.encode(claims, signing_key(), algorithm="RS256", headers=head)}
 
 
 def federated_assertion(key: rsa.RSAPrivateKey, issuer_: str, subject: str) -> str:

@@ -8,6 +8,7 @@ import time
 from sandbox.tenant.certificates import federated_key, made_certificate
 from sandbox.tenant.conversations import seed_awkward_conversations, seed_small_conversations
 from sandbox.tenant.oauth import federated_assertion
+from sandbox.tenant.onenote_mutations import seed_awkward_notes, seed_small_notes
 from sandbox.tenant.planner_mutations import seed_awkward_planner, seed_small_planner
 from sandbox.tenant.seed_calendar import (
     seed_awkward_calendar,
@@ -30,7 +31,7 @@ from sandbox.tenant.seed_site_drives import (
 from sandbox.tenant.seed_teams import seed_awkward_team, seed_small_chats, seed_small_team
 from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
 from sandbox.tenant.site_page_mutations import seed_awkward_pages, seed_small_pages
-from sandbox.tenant.state import App, Options, Tenant, User
+from sandbox.tenant.state import App, Ids, Options, Tenant, User
 
 BACKUP_ROLES = frozenset({
     "User.Read.All", "GroupMember.Read.All", "GroupSettings.Read.All", "Group-Conversation.Read.All",
@@ -54,6 +55,7 @@ RESTORE_ROLES = frozenset({
     "ChannelMember.ReadWrite.All", "TeamsTab.ReadWrite.All", "TeamsAppInstallation.ReadWriteForTeam.All",
     "TeamworkTag.ReadWrite.All",
 })  # fmt: skip
+SIGNED_IN = frozenset({"Notes.Read.All"})  # what somebody lets the public client `notes` do in their name
 SHAREPOINT_ROLES = {"backup": frozenset({"Sites.Read.All"}), "restore": frozenset({"Sites.ReadWrite.All"})}
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
@@ -101,6 +103,8 @@ def add_apps(tenant: Tenant) -> None:
             api_roles={API: api_roles, client_id: api_roles},
             sharepoint_roles=SHAREPOINT_ROLES.get(name, frozenset()),
         )
+    notes = Ids(f"{tenant.options.seed}/notes").guid()
+    tenant.apps[notes] = App(notes, "notes", frozenset(), scopes=SIGNED_IN)
 
 
 def managed_identity_token(name: str) -> tuple[str, int]:
@@ -158,6 +162,8 @@ def _small(tenant: Tenant) -> None:
     seed_crew(tenant, photo=False)
     seed_small_lists(tenant, "crew")
     seed_small_pages(tenant, "crew")
+    seed_small_notes(tenant, adele.upn)
+    seed_small_notes(tenant, "crew")
     seed_small_planner(tenant)
     seed_small_team(tenant)
     seed_small_chats(tenant)
@@ -183,6 +189,8 @@ def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int =
     seed_crew(tenant, photo=True)
     seed_awkward_lists(tenant, "crew")
     seed_awkward_pages(tenant, "crew")
+    seed_awkward_notes(tenant, adele.upn)
+    seed_awkward_notes(tenant, "crew")
     seed_awkward_groups(tenant)
     seed_awkward_planner(tenant)
     seed_awkward_team(tenant)

@@ -126,6 +126,7 @@ def _graph_app(running: Running) -> web.Application:
     app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", login(oauth.openid_configuration))
     app.router.add_get("/{tenant}/discovery/v2.0/keys", login(oauth.keys))
     app.router.add_post("/{tenant}/oauth2/v2.0/token", login(oauth.token))
+    app.router.add_post("/{tenant}/oauth2/v2.0/devicecode", login(oauth.device_code))
     app.router.add_route("*", "/v1.0/{rest:.*}", _unmoved(_graph_handler(running, routes)))
     app.router.add_get("/", _greeting)
     return app

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sandbox.tenant.faults import Faults
     from sandbox.tenant.mail_uploads import MailSession
     from sandbox.tenant.mailbox import Mailbox
+    from sandbox.tenant.onenote_state import NoteShelf
     from sandbox.tenant.settings_state import Configuration
     from sandbox.tenant.site_lists_state import SiteLists
     from sandbox.tenant.site_pages import SitePages
@@ -144,6 +145,7 @@ class App:
     federated: list[tuple[str, str, bytes]] = field(default_factory=list)  # issuer, subject, public key PEM
     api_roles: dict[str, tuple[str, ...]] = field(default_factory=dict)  # audience -> roles
     sharepoint_roles: frozenset[str] = frozenset()  # of SharePoint, consented to apart from Graph's
+    scopes: frozenset[str] = frozenset()  # a public client's: what people may let it do in their name
 
 
 class Ids:
@@ -197,10 +199,12 @@ class Tenant:
         self.site_pages: dict[str, SitePages] = {}
         self.apps: dict[str, App] = {}
         self.refresh_tokens: dict[str, tuple[str, frozenset[str]]] = {}  # token -> user id, scopes
+        self.device_codes: dict[str, dict[str, Any]] = {}  # sign-ins that wait for a person, by device code
         self.mailboxes: dict[str, Mailbox] = {}
         self.contacts: dict[str, ContactStore] = {}
         self.calendars: dict[str, CalendarStore] = {}
         self.configurations: dict[str, Configuration] = {}
+        self.notes: dict[str, NoteShelf] = {}  # by user id or site id
         self.site_columns: dict[str, list[dict[str, Any]]] = {}  # of sites themselves
         self.todos: dict[str, TodoStore] = {}
         self.teams = Teams()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 UNITS_PER_MINUTE = ((1_000, 1_250), (5_000, 2_500), (15_000, 3_750), (50_000, 5_000), (math.inf, 6_250))
 UNITS_PER_DAY = {1_250: 1_200_000, 2_500: 2_400_000, 3_750: 3_600_000, 5_000: 4_800_000, 6_250: 6_000_000}
 DIRECTORY_UNITS = 3_500  # per 10 s, smallest tenant size (Graph docs: throttling-limits)
+NOTES = (("minute", 60, 120), ("hour", 3_600, 400))  # of an app and a user; at once (Graph docs: throttling-limits)
+NOTES_AT_ONCE = 5
 UPLOAD_BYTES = 150 * 1024 * 1024  # per 5 minutes, app and mailbox
 ON_ITS_WAY_S = 0.1  # a request sent before the client could have read the 429 is not impolite
 TIMER_SLACK_S = 0.05
@@ -74,6 +76,8 @@ class Throttle:
             self._enter_sharepoint(scope, now, charge.cost)
         elif charge.pool == "teams":
             self._spend(scope, now, charge.cost, "second", 1, charge.limit, "TooManyRequests")
+        elif charge.pool == "onenote":
+            self._enter_onenote(scope, now)
         else:
             self._spend(scope, now, charge.cost, "units", 10, DIRECTORY_UNITS, "Request_ThrottledTemporarily")
 
@@ -147,6 +151,15 @@ class Throttle:
         if self.in_flight[scope] >= options.mailbox_concurrency:
             message = "Application is over its MailboxConcurrency limit."
             raise self._refusal(scope, options.retry_after_s, "ApplicationThrottled", message)
+
+    def _enter_onenote(self, scope: Scope, now: float) -> None:
+        """Its refusals name no time to wait (Graph docs: onenote-error-codes, 20166)."""
+        spent = {name: self._window(scope, name, seconds) for name, seconds, _ in NOTES}
+        if any(spent[name].used(now) >= most for name, _, most in NOTES) or self.in_flight[scope] >= NOTES_AT_ONCE:
+            self.refused[scope[1]] += 1
+            raise Refusal(429, "20166", "The application has issued too many requests on behalf of a user.")
+        for window in spent.values():
+            window.spend(now, 1)
 
     def _enter_sharepoint(self, scope: Scope, now: float, cost: int) -> None:
         limit = self.units_per_minute()

@@ -81,6 +81,8 @@ _FORMULA = re.compile(r"\s*[=+\-@|%]|[\t\r\n]")
 def page(report: CoverageReport) -> bytes:
     troubled = [line for line in report.lines if line.standing not in ("none", "ok")]
     rule = f"Every mailbox and drive is to be backed up at least every {report.objective_h:g} hours."
+    if report.onenote:
+        rule += f" OneNote: {shown(report.onenote)}."
     if report.left_out:
         rule += f" Settings leave out {report.left_out:,} owners that were backed up or met before."
     body = [

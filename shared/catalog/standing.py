@@ -94,3 +94,4 @@ class CoverageReport:
     losses_total: int
     counts: Mapping[Standing, int] = field(default_factory=dict)
     left_out: int = 0
+    onenote: str = ""  # which ways it is kept, in words for people

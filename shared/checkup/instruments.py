@@ -20,8 +20,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from shared.checkup.nouns import Account, App, Credential, Setup, SignIn
-from shared.errors import NotPermitted, Unreachable, Verdict
+from shared.errors import Misconfigured, NotPermitted, Unreachable, Verdict
 from shared.graph.entra import AppRegistration, Certificate, EntraTokens, Stored
+from shared.graph.sign_in import PersonTokens
 from shared.ports import Clock
 from shared.storage import translated
 from shared.vault.reaper import AzureReaper
@@ -43,10 +44,12 @@ class AzureInstruments:
         self, setup: Setup, apps: Mapping[App, AppRegistration], clock: Clock, *,
         vault: ContainerClient, marker: str, queues: QueueServiceClient, queue_names: tuple[str, ...],
         resource: str = "", token: Token | None = None, arm_url: str = "", ca_file: str = "",
+        person: PersonTokens | None = None,
     ) -> None:  # fmt: skip
         self._setup, self._apps, self._clock = setup, apps, clock
         self._vault, self._marker, self._queues, self._names = vault, marker, queues, queue_names
         self._resource, self._token, self._ca_file = resource, token, ca_file
+        self._person = person
         self._arm_url = arm_url or ARM_OF.get(setup.vault_suffix, "")
 
     @property
@@ -68,6 +71,16 @@ class AzureInstruments:
             return SignIn(name, trouble=f"the {name} app's token can't be read, so that its roles are not known")
         roles = claims.get("roles") or []
         return SignIn(name, frozenset(map(str, roles)), str(claims.get("aud", "")))
+
+    async def person(self) -> SignIn:
+        if self._person is None:
+            return SignIn("notes", trouble="nobody signed in")
+        try:
+            claims = read_claims(await self._person.token()) or {}
+        except (NotPermitted, Misconfigured) as why:
+            return SignIn("notes", trouble=str(why))
+        scopes = frozenset(str(claims.get("scp", "")).split())
+        return SignIn("notes", scopes, str(claims.get("aud", "")), account=self._person.account)
 
     async def credentials(self) -> list[Credential]:
         found = []

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 Severity = Literal["error", "warning"]
-App = Literal["backup", "restore", "target"]
+App = Literal["backup", "restore", "target", "notes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Setup:
     owner_types: tuple[str, ...] = ()
     kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)  # those that are kept, with their owner types
     needed: Mapping[App, frozenset[str]] = field(default_factory=dict)  # Graph roles by app
+    notes: str = ""  # client id of the app in which a person signed in to OneNote
     by_exchange: frozenset[str] = frozenset()  # those of them that Exchange may grant instead
 
 
@@ -92,6 +93,7 @@ class SignIn:
     roles: frozenset[str] = frozenset()
     audience: str = ""
     trouble: str = ""
+    account: str = ""  # of a person who signed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,9 @@ class Instruments(Protocol):
     def setup(self) -> Setup: ...
 
     async def sign_ins(self) -> list[SignIn]: ...
+
+    async def person(self) -> SignIn:
+        """What the token says that whoever signed in to OneNote left us."""
 
     async def credentials(self) -> list[Credential]: ...
 

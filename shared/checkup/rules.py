@@ -13,6 +13,7 @@ SOON = timedelta(days=30)
 SKEW_WARNING_S, SKEW_ERROR_S = 60.0, 300.0  # Entra takes five minutes; retention refuses by RETENTION_CLOCK_S
 SHORTEST_SOFT_DELETE = 7
 BACKLOG = 20_000
+SIGN_IN = "python -m scripts.sign_in_notes --tenant ID --client-id ID --secret-url URL"
 REGISTER = "python -m scripts.register_apps --env NAME --tenant ID"
 # A role whose name does not say that it only reads counts as one that writes (Graph docs: permissions reference).
 _READS = re.compile(r"[\w-]+\.(Read|ReadBasic|ReadForChat|ReadForTeam|Export|Selected)(\.\w+)?")
@@ -54,6 +55,26 @@ def roles(setup: Setup, signed: Iterable[SignIn]) -> Iterator[Finding]:
         needed = setup.needed.get(each.app, frozenset())
         yield from _missing(setup, each, needed - each.roles)
         yield from _extra(each, each.roles - needed)
+
+
+def onenote(setup: Setup, signed: SignIn | None) -> Iterator[Finding]:
+    """Which way OneNote is kept, and whether it is open."""
+    if signed is None:
+        return
+    if signed.trouble:
+        yield _error("onenote", "notes", signed.trouble, f"sign in again: {SIGN_IN}")
+    for scope in sorted(setup.needed.get("notes", frozenset()) - signed.roles):
+        yield _error("onenote", scope, f"{signed.account or 'who signed in'} did not consent to {scope}", SIGN_IN)
+    for scope in sorted(scope for scope in signed.roles if "." in scope and not reads_only(scope)):
+        text = f"the sign-in to OneNote may write: it has {scope}, and only ever needs to read"
+        yield _error("wide-role", scope, text, "take the consent away from the app, then sign in again")
+
+
+def route(setup: Setup, signed: SignIn | None) -> str:
+    """The same in a sentence for people."""
+    if signed is None:
+        return "notebooks are kept as files through the drive; nobody signed in, so sections and pages are not read"
+    return f"notebooks are kept as files through the drive, and as sections and pages in the name of {signed.account}"
 
 
 def _missing(setup: Setup, signed: SignIn, missing: frozenset[str]) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ _UNSEEN = frozenset({"script", "style", "title", "template", "iframe", "object",
 _KEPT = frozenset({"colspan", "rowspan", "dir", "lang"})
 _SAFE = ("https:", "http:", "mailto:")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-_HOSTED = re.compile(r"hostedContents/([^/\s\"'\\]+)/\$value")
+_HOSTED = re.compile(r"(?:hostedContents|resources)/([^/\s\"'\\]+)/(?:\$value|content)")
 _STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;max-width:50em;margin:2em auto;padding:0 1em;color:#222}"
     "article{border-top:1px solid #ccc;padding:1em 0}header{color:#555}header b{color:#222}"
@@ -46,7 +46,7 @@ class Said:
     files: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     answer: bool = False
-    images: Mapping[str, str] = field(default_factory=dict)  # hosted content -> its bytes as an address
+    images: Mapping[str, str] = field(default_factory=dict)  # hosted content or resource -> its bytes as an address
 
 
 def page(title: str, told: Sequence[tuple[str, str]], said: Sequence[Said]) -> bytes:
@@ -109,6 +109,16 @@ def site_page(record: Json) -> bytes:
     found = list(_web_parts(canvas)) if isinstance(canvas, dict) else []
     told = [("Address", str(record.get("webUrl") or "")), ("State", _state(record))]
     return page(str(record.get("title") or record.get("name") or "(no title)"), told, [_web_part(p) for p in found])
+
+
+def note_page(record: Json, html: str, images: Mapping[str, str], where: Mapping[str, str]) -> bytes:
+    """A page of OneNote with its pictures in it. `where`: part of a resource -> its file beside the page."""
+    entries = [entry for entry in record.get("o365:Resources") or () if isinstance(entry, dict)]
+    files = {str(e.get("name")): where.get(str(e.get("o365:Part") or ""), "") for e in entries if e.get("name")}
+    section = record.get("parentSection")
+    told = [("Section", str(section.get("displayName") or "") if isinstance(section, dict) else "")]
+    changed = str(record.get("lastModifiedDateTime") or "")
+    return page(str(record.get("title") or "(no title)"), told, [Said("", changed, html, files=files, images=images)])
 
 
 def _state(record: Json) -> str:
@@ -199,7 +209,7 @@ class _Reader(HTMLParser):
 
     def _image(self, attrs: Mapping[str, str | None]) -> str:
         """Bytes that are at hand; anything else is named, never loaded."""
-        found = _HOSTED.search(attrs.get("src") or "")
+        found = _HOSTED.search(attrs.get("data-fullres-src") or attrs.get("src") or "")
         at_hand = self._images.get(found[1], "") if found else ""
         alt = escape(attrs.get("alt") or "picture")
         return f'<img alt="{alt}" src="{escape(at_hand)}">' if at_hand.startswith("data:image/") else f"[{alt}]"

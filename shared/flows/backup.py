@@ -40,7 +40,7 @@ async def _serve(ticket: LaneTicket, house: House) -> None:
     if entered is None:
         return
     run = await _run_row(house, entered)
-    walk = Walk(house, await house.graph("backup"), scope(entered.row.lane))
+    walk = Walk(house, await house.graph(house.reader(ticket.lane)), scope(entered.row.lane))
     heartbeat = _Heartbeat(house, entered.row, run, house.clock.now() + timedelta(seconds=house.limits.lane_budget_s))
     clerk = await _clerk(house, entered, ticket.only)
     whys: set[str] = set()

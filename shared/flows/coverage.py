@@ -26,6 +26,8 @@ from shared.model import FeedState, Lane, Owner
 
 log = logging.getLogger("holdfast.coverage")
 STRETCH = 1000
+ONENOTE_FILES = "notebooks are kept as files through the drive; nobody signed in, so sections and pages are not read"
+ONENOTE_PAGES = "notebooks are kept as files through the drive, and as sections and pages in the name of who signed in"
 MOST_LOSSES = 1000  # that a report names
 
 
@@ -159,6 +161,7 @@ async def survey(house: House) -> CoverageReport:
         view.line(row, kind, lanes.get(Lane(row.owner, kind.lane).key), counted.get(key), debts.get(key, []))
         for row in owners
         for kind in house.kinds_for(row.owner.type)
+        if house.policy.reads(row.owner, kind)
         for key in [(row.owner.key, kind.name)]
     ]
     lines.sort(key=lambda line: (STANDINGS.index(line.standing), line.owner.name or line.owner.key, line.owner.key))
@@ -173,6 +176,7 @@ async def survey(house: House) -> CoverageReport:
         len(owed),
         counts,
         len(met) - len(owners),
+        ONENOTE_PAGES if house.policy.signed_in else ONENOTE_FILES,
     )
 
 

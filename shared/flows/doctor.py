@@ -44,23 +44,26 @@ class Unknown(Exception):
 async def examine(house: House, instruments: Instruments) -> Checkup:
     """Make every check, one after the other; none of them ends the others."""
     ends: list[datetime] = []
+    told: dict[str, str] = {}  # what is to be said of a check, whatever it finds
     checks: list[Check] = []
     findings: list[Finding] = []
-    for name, make in _checks(house, instruments, ends):
+    for name, make in _checks(house, instruments, ends, told):
         try:
             found = list(await make())
         except (Verdict, Refused, Unknown) as why:
             checks.append(Check(name, "unknown", str(why)))
             continue
         findings += found
-        checks.append(Check(name, "found" if found else "fine"))
+        checks.append(Check(name, "found" if found else "fine", told.get(name, "")))
     order = ("error", "warning")
     findings.sort(key=lambda finding: order.index(finding.severity))
     role = instruments.setup.role
     return Checkup(role, house.clock.now(), tuple(checks), tuple(findings), min(ends, default=None))
 
 
-def _checks(house: House, instruments: Instruments, ends: list[datetime]) -> Sequence[tuple[str, Callable[[], Found]]]:
+def _checks(
+    house: House, instruments: Instruments, ends: list[datetime], told: dict[str, str]
+) -> Sequence[tuple[str, Callable[[], Found]]]:
     setup = instruments.setup
 
     async def settings() -> Iterable[Finding]:
@@ -74,6 +77,11 @@ def _checks(house: House, instruments: Instruments, ends: list[datetime]) -> Seq
 
     async def roles() -> Iterable[Finding]:
         return rules.roles(setup, await instruments.sign_ins())
+
+    async def onenote() -> Iterable[Finding]:
+        signed = await instruments.person() if setup.notes else None
+        told["onenote"] = rules.route(setup, signed)
+        return rules.onenote(setup, signed)
 
     async def credentials() -> Iterable[Finding]:
         found: list[Credential] = await instruments.credentials()
@@ -101,7 +109,7 @@ def _checks(house: House, instruments: Instruments, ends: list[datetime]) -> Seq
     named = [settings, cloud, separation, roles, credentials, account, clock, queues]
     more = [(each.__name__, each) for each in named]
     if "backup" in setup.apps:
-        more += [("access", lambda: access(house)), ("owners", lambda: troubled(house))]
+        more += [("onenote", onenote), ("access", lambda: access(house)), ("owners", lambda: troubled(house))]
         more += [("audit", lambda: audit(house))]
     return [*more, ("work", lambda: work(house)), ("apps", lambda: silent(house, setup.role))]
 
@@ -111,22 +119,21 @@ def _checks(house: House, instruments: Instruments, ends: list[datetime]) -> Seq
 
 async def access(house: House) -> list[Finding]:
     """Ask for a few owners' data as a backup would: the first answer of each kind."""
-    graph = await house.graph("backup")
     findings: list[Finding] = []
     for owner_type in get_args(OwnerType):
         kinds = house.kinds_for(owner_type)
         if owner_type not in house.policy.owner_types or not kinds:
             continue
-        async for owner in _some(house, Walk(house, graph, Scope(house.tenant, "doctor")), owner_type):
+        async for owner in _some(house, owner_type):
             for kind in kinds:
-                lane = Lane(owner, kind.lane)
-                if found := await _probe(Walk(house, graph, scope(lane), dry=True), owner, kind):
+                if house.policy.reads(owner, kind) and (found := await _probe(house, owner, kind)):
                     findings.append(found)
     return findings
 
 
-async def _some(house: House, walk: Walk, owner_type: OwnerType) -> AsyncIterator[Owner]:
+async def _some(house: House, owner_type: OwnerType) -> AsyncIterator[Owner]:
     """The first few whom the policy covers, as the directory lists them now."""
+    walk = Walk(house, await house.graph("backup"), Scope(house.tenant, "doctor"))
     roster, left = await walk.play(owners.roster(house.tenant, owner_type, "")), PROBED
     within = await chosen(house)
     for owner, facts in roster.owners:
@@ -135,7 +142,8 @@ async def _some(house: House, walk: Walk, owner_type: OwnerType) -> AsyncIterato
             yield owner
 
 
-async def _probe(walk: Walk, owner: Owner, kind: Kind) -> Finding | None:
+async def _probe(house: House, owner: Owner, kind: Kind) -> Finding | None:
+    walk = Walk(house, await house.graph(house.reader(kind.lane)), scope(Lane(owner, kind.lane)), dry=True)
     try:
         feeds = await walk.play(kind.feeds(owner))
         if feeds:

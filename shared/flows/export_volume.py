@@ -177,6 +177,11 @@ class _Press:
                 for at, item in readable:
                     await self._site_page(at, item)
                 rest = readable
+            case "onenote":
+                pages = [(at, item) for at, item in readable if "content" in item.parts]
+                for at, item in pages:
+                    await self._note_page(at, item)
+                rest = [one for one in readable if one not in pages]
             case _:
                 rest = readable
         for at, item in rest:
@@ -284,19 +289,19 @@ class _Press:
         for n, some in enumerate(groups(talk, MESSAGES_OF_A_PAGE)):
             number = f" {n + 1}" if len(talk) > MESSAGES_OF_A_PAGE else ""
             path = self._shared(folder, some[0][1], f"{number}.html")
-            images = await self._pictures(some)
+            images = await self._pictures(some, "o365:HostedContents")
             title = folder.rpartition("/")[2]
             text = await asyncio.to_thread(transcript.talk, title, [record for _, _, record in some], images)
             self._note(await self._out.text(path, None, text), [item for _, item, _ in some])
         for at, item, record in talk:
             await self._attached(at, item, record)
 
-    async def _pictures(self, some: Sequence[tuple[int, Planned, Json]]) -> dict[str, str]:
+    async def _pictures(self, some: Sequence[tuple[int, Planned, Json]], member: str) -> dict[str, str]:
         """The bytes of inline pictures as addresses, as many as a page can hold."""
         found: dict[str, str] = {}
         left = PICTURES_OF_A_PAGE
         for at, item, record in some:
-            for entry in (e for e in record.get("o365:HostedContents") or () if isinstance(e, dict)):
+            for entry in (e for e in record.get(member) or () if isinstance(e, dict)):
                 part = item.parts.get(str(entry.get("o365:Part")))
                 if part is not None and part.size <= left:
                     data = b"".join([block async for block in self._bytes(at, part)])
@@ -318,11 +323,25 @@ class _Press:
         path = self._path(item.folder, item.name, item, ".html", tagged=True)
         self._note(await self._out.text(path, _when(item), text), [item])
 
+    async def _note_page(self, at: int, item: Planned) -> None:
+        """A page to read with its pictures in it; beside it the HTML as it came, the pictures and what was attached."""
+        record = await self._record(at, item)
+        files = await self._attached(at, item, record)
+        where = {part: quote(posixpath.relpath(path, item.folder)) for part, path in files.items()}
+        images = await self._pictures([(at, item, record)], "o365:Resources")
+        html = b"".join([block async for block in self._bytes(at, item.parts["content"])]).decode("utf-8", "replace")
+        path = self._path(item.folder, item.name, item, ".html", tagged=True)
+        text = await asyncio.to_thread(transcript.note_page, record, html, images, where)
+        self._note(await self._out.text(path, _when(item), text), [item])
+
     async def _attached(self, at: int, item: Planned, record: Json) -> dict[str, str]:
-        """What is attached to an event or a post, in a folder of its own beside the kind's: part -> file."""
+        """What is attached to an event, a post or a page, in a folder of its own beside the kind's: part -> file."""
         events = [record, *(record.get("exceptionOccurrences") or ()), *(record.get("posts") or ())]
         paths: dict[str, str] = {}
-        called: dict[str, str] = {}
+        called = {"content": "original.html"}
+        for entry in (e for e in record.get("o365:Resources") or () if isinstance(e, dict)):
+            name = str(entry.get("name") or f"{entry.get('o365:Part')}{entry.get('o365:Suffix')}")
+            called[str(entry.get("o365:Part"))] = name
         for entry in (e for event in events for e in event.get("o365:Attachments") or () if isinstance(e, dict)):
             called.setdefault(str(entry.get("o365:Part") or ""), str(entry.get("name") or ""))
         for name, part in sorted(item.parts.items()):

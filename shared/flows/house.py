@@ -16,7 +16,7 @@ from shared.model import Lane, Mode, Owner, OwnerType, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Scope
 from shared.vault.vault import Vault
 
-Identity = Literal["backup", "restore", "target"]
+Identity = Literal["backup", "restore", "target", "notes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ class Policy:
     include_groups: tuple[str, ...] = ()  # ids: with `include`, whoever one of both names
     exclude_groups: tuple[str, ...] = ()
     where: tuple[Condition, ...] = ()  # all of them
+    signed_in: bool = False  # a person signed in, so that kinds are kept that no app may read
+    shared_with: tuple[str, ...] = ()  # whose those kinds are kept; empty: everyone's
 
     def keeps(self, kind: str, owner_type: OwnerType) -> bool:
         return all(not names or kind in names for names in (self.kinds, self.narrowed.get(owner_type, ())))
@@ -81,19 +83,24 @@ class Policy:
     def covers(self, owner: Owner, facts: Mapping[str, str] | None = None, chosen: Chosen | None = None) -> bool:
         """`facts`: what the directory says of the owner. `chosen`: whom the groups hold; where that is not told, it is
         as the last plan found it."""
-        names, told = (owner.id.lower(), owner.name.lower()), facts or {}
+        told = facts or {}
         key = owner.key.rpartition(",")[0] if owner.type == "site" else owner.key
-
-        def hit(patterns: tuple[str, ...]) -> bool:
-            return any(fnmatchcase(name, p.lower()) for p in patterns for name in names)
-
-        named = hit(self.include) or not (self.include or self.include_groups)
+        named = _fits(owner, self.include) or not (self.include or self.include_groups)
         if chosen is None:
             within = LEFT_OUT not in told
         else:
             within = (named or key in chosen.included) and key not in chosen.excluded
-        within = within and (named or bool(self.include_groups)) and not hit(self.exclude)
+        within = within and (named or bool(self.include_groups)) and not _fits(owner, self.exclude)
         return within and owner.type in self.owner_types and all(condition.met(told) for condition in self.where)
+
+    def reads(self, owner: Owner, kind: Kind) -> bool:
+        """Whether the one who signed in is said to see it."""
+        return not kind.signed_in or not self.shared_with or _fits(owner, self.shared_with)
+
+
+def _fits(owner: Owner, patterns: tuple[str, ...]) -> bool:
+    names = (owner.id.lower(), owner.name.lower())
+    return any(fnmatchcase(name, pattern.lower()) for pattern in patterns for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,7 @@ class House:
             for kind in self.kinds.values()
             if owner_type in kind.owner_types
             and self.policy.keeps(kind.name, owner_type)
+            and (self.policy.signed_in or not kind.signed_in)
             and lane in (None, kind.lane)
             and (not only or kind.name in only)
         ]
@@ -161,8 +169,16 @@ class House:
     def lanes_of(self, owner: Owner, facts: Mapping[str, str] | None = None) -> list[Lane]:
         """`facts`: what the directory says of the owner; where it tells that a kind has nothing there, that costs
         nothing. What it does not tell, the kind asks."""
-        names = dict.fromkeys(kind.lane for kind in self.kinds_for(owner.type) if may_have(kind, facts or {}))
+        names = dict.fromkeys(
+            kind.lane
+            for kind in self.kinds_for(owner.type)
+            if self.policy.reads(owner, kind) and may_have(kind, facts or {})
+        )
         return [Lane(owner, name) for name in names]
+
+    def reader(self, lane: str) -> Identity:
+        """Who reads what is in such a lane."""
+        return "notes" if any(kind.signed_in for kind in self.kinds.values() if kind.lane == lane) else "backup"
 
 
 def may_have(kind: Kind, facts: Mapping[str, str]) -> bool:
@@ -172,5 +188,8 @@ def may_have(kind: Kind, facts: Mapping[str, str]) -> bool:
 
 def scope(lane: Lane, *, restoring: bool = False) -> Scope:
     """What a lane's requests are throttled with. Four at once is Outlook's limit per app and mailbox (Graph docs:
-    throttling-limits); drives have no published number and share the tenant's resource-unit budget instead."""
+    throttling-limits); drives have no published number and share the tenant's resource-unit budget instead. OneNote
+    counts for whoever signed in, whosesoever the notebooks are (same page)."""
+    if lane.name == "notes":
+        return Scope(lane.owner.tenant, "signed-in~notes", at_once=4)
     return Scope(lane.owner.tenant, lane.key, at_once=4 if lane.name == "mailbox" else 8, restoring=restoring)

@@ -39,7 +39,7 @@ async def serve(ticket: ItemTicket, house: House) -> None:
     lane = Lane(owner, kind.lane)
     if kind.exclusive_lane:
         await _lane_is_free(house, lane)
-    walk = Walk(house, await house.graph("backup"), scope(lane))
+    walk = Walk(house, await house.graph(house.reader(kind.lane)), scope(lane))
     try:
         seen = await walk.play(kind.refresh(state.feed, ticket.item_id))
     except (Refused, *NOT_UNDERSTOOD) as why:

@@ -100,6 +100,17 @@ class AppRegistration:
     ca_file: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PublicClient:
+    """An app without a secret, in which a person signs in. `scopes`: what it may do in their name."""
+
+    tenant: str
+    client_id: str
+    scopes: tuple[str, ...]
+    login_url: str = CLOUDS["public"].login
+    ca_file: str = ""
+
+
 class EntraTokens:
     """Tokens of one app in one tenant: kept, renewed ahead of time, asked for once however many want one."""
 
@@ -122,47 +133,67 @@ class EntraTokens:
             return self._token
 
     def _acquire(self) -> Mapping[str, Any]:
-        """Ask msal, past its own memory. Verdicts are raised outside of the handlers: what those caught may
-        hold what must not be told."""
-        verdict: Verdict
+        """Ask msal, past its own memory."""
         try:
-            if self._msal is None:
-                self._msal = self._signed_in()
-            else:
-                self._msal.remove_tokens_for_client()
-            answer: dict[str, Any] = self._msal.acquire_token_for_client([self._app.scope])
-            if "access_token" in answer:
-                return answer
-            verdict = _refusal(answer, self._app)
+            return answered(self._ask, self._app.client_id, self._app.tenant)
         except Verdict:
+            self._msal = None  # msal remembers refusals, and a certificate may be replaced
             raise
-        except requests.exceptions.SSLError:
-            verdict = Misconfigured("the login host's certificate is not trusted; check the CA file setting")
-        except (requests.exceptions.RequestException, json.JSONDecodeError, msal.exceptions.MsalError) as why:
-            verdict = Unreachable(f"login: no usable answer ({type(why).__name__})", RETRY_S)
-        except AzureError as why:
-            verdict = NotPermitted(
-                f"no token from the managed identity ({type(why).__name__}); assign the identity to the function app "
-                "and check its client id"
-            )
-        except OSError as why:
-            verdict = Misconfigured(f"the file that proves who we are cannot be read ({type(why).__name__})")
-        except (ValueError, TypeError) as why:
-            verdict = Misconfigured(
-                f"signing in is not possible with these settings ({type(why).__name__}); check tenant id, login URL "
-                "and the certificate file with its password"
-            )
-        self._msal = None  # msal remembers refusals, and a certificate may be replaced
-        raise verdict
+
+    def _ask(self) -> dict[str, Any]:
+        if self._msal is None:
+            self._msal = self._signed_in()
+        else:
+            self._msal.remove_tokens_for_client()
+        answer: dict[str, Any] = self._msal.acquire_token_for_client([self._app.scope])
+        return answer
 
     def _signed_in(self) -> msal.ConfidentialClientApplication:
-        login = self._app.login_url.rstrip("/")
+        credential = _credential(self._app.proof)
         return msal.ConfidentialClientApplication(
-            self._app.client_id, client_credential=_credential(self._app.proof),
-            authority=f"{login}/{self._app.tenant}", http_client=_session(self._app.ca_file),
-            # elsewhere the public cloud need not be reachable, and is not to be asked
-            instance_discovery=None if urlsplit(login).hostname == PUBLIC_LOGIN else False,
-        )  # fmt: skip
+            self._app.client_id, client_credential=credential, **whereabouts(self._app)
+        )
+
+
+def answered(ask: Callable[[], dict[str, Any]], client_id: str, tenant: str) -> dict[str, Any]:
+    """What msal brings, or why it does not. Verdicts are raised outside of the handlers: what those caught may hold
+    what must not be told."""
+    verdict: Verdict
+    try:
+        answer = ask()
+        if "access_token" in answer:
+            return answer
+        verdict = _refusal(answer, client_id, tenant)
+    except Verdict:
+        raise
+    except requests.exceptions.SSLError:
+        verdict = Misconfigured("the login host's certificate is not trusted; check the CA file setting")
+    except (requests.exceptions.RequestException, json.JSONDecodeError, msal.exceptions.MsalError) as why:
+        verdict = Unreachable(f"login: no usable answer ({type(why).__name__})", RETRY_S)
+    except AzureError as why:
+        verdict = NotPermitted(
+            f"no token from the managed identity ({type(why).__name__}); assign the identity to the function app "
+            "and check its client id"
+        )
+    except OSError as why:
+        verdict = Misconfigured(f"the file that proves who we are cannot be read ({type(why).__name__})")
+    except (ValueError, TypeError) as why:
+        verdict = Misconfigured(
+            f"signing in is not possible with these settings ({type(why).__name__}); check tenant id, login URL "
+            "and the certificate file with its password"
+        )
+    raise verdict
+
+
+def whereabouts(app: AppRegistration | PublicClient) -> dict[str, Any]:
+    """Of msal's applications: where they ask, and how."""
+    login = app.login_url.rstrip("/")
+    return {
+        "authority": f"{login}/{app.tenant}",
+        "http_client": _session(app.ca_file),
+        # elsewhere the public cloud need not be reachable, and is not to be asked
+        "instance_discovery": None if urlsplit(login).hostname == PUBLIC_LOGIN else False,
+    }
 
 
 def _session(ca_file: str) -> requests.Session:
@@ -217,6 +248,7 @@ def _told(key: PrivateKeyTypes, chain: Iterable[x509.Certificate]) -> dict[str, 
     return {"private_key": plain.decode(), "public_certificate": certificates}
 
 
+SIGN_IN = "sign in again (python -m scripts.sign_in_notes)"
 # What to do about Entra's error codes (Entra docs: AADSTS error codes)
 REMEDIES = {
     7000215: "the client secret is wrong: set the secret's value, not its id",
@@ -232,10 +264,17 @@ REMEDIES = {
     500011: "the tenant does not know the resource asked for: check that login, Graph and scope are of one cloud",
     53003: "a Conditional Access policy blocks the app: exclude its service principal",
     7000112: "the app is disabled: enable its service principal",
+    **dict.fromkeys((70008, 700082, 700084, 50173, 70043, 9002313, 50057, 50055), f"the sign-in has ended: {SIGN_IN}"),
+    **dict.fromkeys((50076, 50079, 50158, 53000), f"the account has to prove itself again: {SIGN_IN}"),
+    65001: f"nobody consented to what it asks for: {SIGN_IN}",
+    7000218: "the app is no public client: allow public client flows on its registration",
+    70016: "nobody entered the code yet",
+    70019: f"the code has run out: {SIGN_IN}",
+    70020: f"the code has run out: {SIGN_IN}",
 }
 
 
-def _refusal(answer: Mapping[str, Any], app: AppRegistration) -> Verdict:
+def _refusal(answer: Mapping[str, Any], client_id: str, tenant: str) -> Verdict:
     """Why there is no token. Entra's text is not passed on; its code says all."""
     codes = [c for c in answer.get("error_codes") or () if isinstance(c, int)]
     error = str(answer.get("error", ""))
@@ -243,4 +282,4 @@ def _refusal(answer: Mapping[str, Any], app: AppRegistration) -> Verdict:
     if error in PASSING or not (codes or error):
         return Unreachable(f"login: Entra has no token for us at the moment ({named})", RETRY_S)
     remedy = next((REMEDIES[c] for c in codes if c in REMEDIES), "look the code up in Entra's list of errors")
-    return NotPermitted(f"no token for app {app.client_id} in tenant {app.tenant}: {named}; {remedy}")
+    return NotPermitted(f"no token for app {client_id} in tenant {tenant}: {named}; {remedy}")

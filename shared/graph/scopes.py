@@ -11,6 +11,7 @@ from shared.ports import Scope
 MAILBOX_REQUESTS, MAILBOX_REQUESTS_S = 9_600, 600.0  # of the 10,000 of Graph docs: throttling-limits
 MAILBOX_BYTES, MAILBOX_BYTES_S = 140_000_000, 300.0  # of the 150 MB that may be written (same page)
 TEAMS_REQUESTS, TEAMS_REQUESTS_S = 4, 1.0  # of one team; of one user's chats 5 (Graph docs: throttling-teams)
+NOTES = ((115, 60.0), (390, 3_600.0))  # of 120 a minute and 400 an hour (Graph docs: throttling-limits)
 GRAINS = 60  # a window forgets in so many steps
 MOST_SCOPES = 2_000  # kept in memory; idle ones are dropped above that
 
@@ -21,6 +22,10 @@ def is_mailbox(scope: Scope) -> bool:
 
 def is_teams(scope: Scope) -> bool:
     return scope.key.endswith(("~team", "~chats"))
+
+
+def is_notes(scope: Scope) -> bool:
+    return scope.key.endswith("~notes")
 
 
 class Window:
@@ -102,9 +107,17 @@ class Slots:
 class _State:
     def __init__(self, scope: Scope) -> None:
         self.slots = Slots(scope.at_once)
-        teams, mailbox = (TEAMS_REQUESTS, TEAMS_REQUESTS_S), (MAILBOX_REQUESTS, MAILBOX_REQUESTS_S)
-        self.requests = Window(*(teams if is_teams(scope) else mailbox))
+        self.requests = [Window(*most) for most in _limits(scope)]
         self.written = Window(MAILBOX_BYTES, MAILBOX_BYTES_S)
+
+
+def _limits(scope: Scope) -> tuple[tuple[int, float], ...]:
+    """How many requests in how many seconds."""
+    if is_notes(scope):
+        return NOTES
+    if is_teams(scope):
+        return ((TEAMS_REQUESTS, TEAMS_REQUESTS_S),)
+    return ((MAILBOX_REQUESTS, MAILBOX_REQUESTS_S),) if is_mailbox(scope) else ()
 
 
 class Scopes:
@@ -122,17 +135,18 @@ class Scopes:
         waits = [self._pause_s((scope.tenant, scope.key), now)]
         if sharepoint:
             waits.append(self._pause_s((scope.tenant, ""), now))
-        if is_mailbox(scope) or is_teams(scope):
+        if _limits(scope):
             state = self._state(scope)
-            waits.append(state.requests.wait_s(now, parts))
+            waits += [window.wait_s(now, parts) for window in state.requests]
             waits.append(state.written.wait_s(now, written) if written and is_mailbox(scope) else 0.0)
         return max(waits)
 
     def enter(self, scope: Scope, now: float, *, parts: int = 1, written: int = 0) -> None:
         """Count a request that starts now; refused ones count as well (Graph docs: throttling)."""
-        if is_mailbox(scope) or is_teams(scope):
+        if _limits(scope):
             state = self._state(scope)
-            state.requests.spend(now, parts)
+            for window in state.requests:
+                window.spend(now, parts)
             if written and is_mailbox(scope):
                 state.written.spend(now, written)
 

@@ -10,8 +10,8 @@ _COLLECTIONS = frozenset({
     "contactFolders", "calendars", "calendarGroups", "events", "instances", "attachments", "extensions",
     "lists", "tasks", "checklistItems", "linkedResources", "columns", "contentTypes", "versions",
     "permissions", "teams", "channels", "chats", "replies", "plans", "buckets", "pages", "notebooks",
-    "sections", "threads", "posts", "conversations", "mailboxes", "folders", "members", "subscriptions",
-    "messageRules", "masterCategories", "termGroups", "sets", "terms",
+    "sections", "sectionGroups", "resources", "threads", "posts", "conversations", "mailboxes", "folders", "members",
+    "subscriptions", "messageRules", "masterCategories", "termGroups", "sets", "terms",
 })  # fmt: skip
 _FUNCTIONS = frozenset({"delta", "getAllSites", "getAllMessages"})
 _WORD = re.compile(r"\$?[A-Za-z]{1,32}")

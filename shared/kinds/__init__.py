@@ -14,6 +14,7 @@ from shared.kinds.kind import Kind
 from shared.kinds.lists import Lists
 from shared.kinds.mail import Mail
 from shared.kinds.mailbox_settings import MailboxSettings
+from shared.kinds.onenote import OneNote
 from shared.kinds.pages import Pages
 from shared.kinds.planner import Planner
 from shared.kinds.profile import Profile
@@ -25,7 +26,7 @@ from shared.kinds.user_plans import UserPlans
 
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
-    Sites(), Lists(), Pages(),
+    Sites(), Lists(), Pages(), OneNote(),
     Groups(), Planner(), Conversations(), GroupCalendar(),
     Teams(), Channels(), Chats(), UserPlans(),
 )  # fmt: skip

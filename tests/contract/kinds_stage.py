@@ -55,10 +55,13 @@ def owner_type_of(play: str) -> OwnerType:
 
 
 class Granted:
-    """A token with these application roles and no others."""
+    """A token with these application roles and no others; of the public client: of the seed's first user, with these
+    scopes."""
 
     def __init__(self, worlds: Worlds, app: str, roles: frozenset[str]) -> None:
-        self._token = mint(worlds.tenant, app_named(worlds.tenant, app), GRAPH, sorted(roles))
+        tenant, named = worlds.tenant, app_named(worlds.tenant, app)
+        user = next(iter(tenant.users)) if named.scopes else None
+        self._token = mint(tenant, named, GRAPH, sorted(roles), user=user, scopes=" ".join(sorted(roles)))
 
     async def token(self, stale: str = "") -> str:
         return self._token
@@ -73,11 +76,13 @@ class Stage:
     _orders: int = 0
 
     def house(self) -> House:
-        house = process(self.worlds, Probe(), self.limits, Policy(EVERY_OWNER, (self.kind.name,)))
+        policy = Policy(EVERY_OWNER, (self.kind.name,), signed_in=self.kind.signed_in)
+        house = process(self.worlds, Probe(), self.limits, policy)
         return replace(house, kinds={**house.kinds, self.kind.name: self.kind})
 
     def asked(self, app: str) -> dict[str, int]:
         """How often which request reached the tenant since `forget`, the parts of a $batch on their own."""
+        app = self._reader(app)
         shapes = self.worlds.running.traffic.shapes
         return {
             name.removeprefix(f"{app} "): n
@@ -85,13 +90,17 @@ class Stage:
             if name.startswith((f"{app} ", "download ", "upload ")) and not name.endswith("/$batch")
         }
 
+    def _reader(self, app: str) -> str:
+        """Who reads the kind: the backup app, or the one in which a person signed in."""
+        return "notes" if app == "backup" and self.kind.signed_in else app
+
     def content_read(self, app: str) -> list[str]:
         return [name for name in self.asked(app) if name.endswith(CONTENT)]
 
     def written(self, app: str) -> int:
         """Requests of the app that change something, and bytes it sent to upload addresses."""
         uploads = sum(n for name, n in self.worlds.running.traffic.shapes.items() if name.startswith("upload "))
-        return self.worlds.running.traffic.writes[app] + uploads
+        return self.worlds.running.traffic.writes[self._reader(app)] + uploads
 
     def forget(self) -> None:
         self.worlds.running.traffic.shapes.clear()
@@ -104,7 +113,12 @@ class Stage:
 
     def grant(self, app: str, roles: frozenset[str] | None = None) -> None:
         """The app's token from now on; None: all that the tenant gives it."""
-        known = app_named(self.worlds.tenant, app).roles
+        if self._reader(app) == "notes":
+            self._grant("notes", roles and roles & app_named(self.worlds.tenant, "notes").scopes)
+        self._grant(app, roles)
+
+    def _grant(self, app: str, roles: frozenset[str] | None) -> None:
+        known = app_named(self.worlds.tenant, app).roles or app_named(self.worlds.tenant, app).scopes
         self.worlds.tokens[app] = Granted(self.worlds, app, known if roles is None else roles)  # type: ignore[assignment]
 
     def owner(self, name: str) -> Owner:
@@ -243,5 +257,9 @@ async def staged(
 
 def write_granted(worlds: Worlds, traffic: Path) -> None:
     """Beside the traffic: what each app may do, for the checker."""
-    granted = {app.name: {"application": sorted(app.roles)} for app in worlds.tenant.apps.values() if app.roles}
+    granted = {
+        app.name: {"application": sorted(app.roles), "delegated": sorted(app.scopes)}
+        for app in worlds.tenant.apps.values()
+        if app.roles or app.scopes
+    }
     (traffic / "granted.json").write_text(json.dumps(granted, indent=1))

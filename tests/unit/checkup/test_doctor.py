@@ -34,11 +34,15 @@ class Lent:
     ends: datetime | None = None
     waiting: dict[str, int] = field(default_factory=lambda: {"backup": 0})
     refuses: bool = False
+    signed: SignIn = SignIn("notes", frozenset({"Notes.Read.All"}), account="ann@contoso.example")  # noqa: RUF009
 
     async def sign_ins(self) -> list[SignIn]:
         claims = read_claims(await self.worlds.tokens["backup"].token())
         assert claims is not None
         return [SignIn("backup", frozenset(claims["roles"]), claims["aud"])]
+
+    async def person(self) -> SignIn:
+        return self.signed
 
     async def credentials(self) -> list[Credential]:
         return [Credential("backup", "certificate", self.ends)]
@@ -106,6 +110,27 @@ async def test_a_drive_that_is_locked_is_found() -> None:
         there.tenant.drives[there.tenant.user_drive[adele.id]].options.state = "locked"
         made = await looked(there, instruments)
     assert found(made) == [("access", f"user-{adele.id}")]
+
+
+@pytest.mark.parametrize(("client", "signed", "says", "trouble"), [
+    ("", SignIn("notes"), "files through the drive; nobody signed in", []),
+    ("c1", SignIn("notes", frozenset({"Notes.Read.All"}), account="ann@x"), "in the name of ann@x", []),
+    ("c1", SignIn("notes", trouble="AADSTS700082"), "", [("onenote", "notes"), ("onenote", "Notes.Read.All")]),
+    ("c1", SignIn("notes", frozenset({"User.Read"}), account="ann@x"), "ann@x", [("onenote", "Notes.Read.All")]),
+    ("c1", SignIn("notes", frozenset({"Notes.Read.All", "Notes.ReadWrite.All"}), account="ann@x"), "ann@x",
+     [("wide-role", "Notes.ReadWrite.All")]),
+])  # fmt: skip
+async def test_which_of_its_ways_onenote_is_kept_is_told(
+    client: str, signed: SignIn, says: str, trouble: list[tuple[str, str]]
+) -> None:
+    async with worlds("small") as there:
+        instruments = lent(there)
+        needed = {**instruments.setup.needed, "notes": frozenset({"Notes.Read.All"})}
+        instruments.setup, instruments.signed = replace(instruments.setup, notes=client, needed=needed), signed
+        checkup = await looked(there, instruments)
+        [check] = [check for check in checkup.checks if check.name == "onenote"]
+        assert says in check.text
+        assert found(checkup) == trouble
 
 
 async def test_what_the_newest_runs_were_refused_is_told_of_everyone() -> None:

@@ -175,6 +175,28 @@ async def test_pages_of_a_site_can_be_read_and_its_lists_come_row_by_row(
             assert b"<h2>Plan</h2>" in text
 
 
+async def test_pages_of_onenote_can_be_read_with_their_pictures_and_files() -> None:
+    async with staged("onenote") as play:
+        owner = play.owner("adele")
+        await play.back_up(owner)
+        house = play.house()
+        chosen = Selection(owner, ("onenote",), play.worlds.clock.now())
+        await export.order(house, chosen, "eml", records=False, export="x1", by="auditor", reason="case 7")
+        await drain(play.worlds, house)
+        found = files_of(play.worlds)
+        [plan] = [name for name in found if "/onenote/Work/Plans/The plan" in name and name.endswith(".html")]
+        page = found[plan]
+        assert b"<h1>Plan</h1>" in page
+        assert b"data:image/png;base64," in page
+        assert b"graph.microsoft.com" not in page
+        [file] = [data for name, data in found.items() if name.endswith("/offer.pdf")]
+        assert file == b"%PDF-1.4 offer"
+        [details] = [data for name, data in found.items() if "/Details" in name and "(attach" not in name]
+        assert b"offer.pdf" in details
+        assert any("Work/Archive/2025/Old/" in name for name in found)
+        assert any(name.endswith("original.html") for name in found)
+
+
 async def test_an_mbox_is_read_by_the_standard_library(stage: Stage, tmp_path: Path) -> None:
     boxes = {path: data for path, data in (await stage.exported("mail", mail="mbox")).items() if path.endswith(".mbox")}
     read = []

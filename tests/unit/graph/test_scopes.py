@@ -38,6 +38,17 @@ def test_a_mailbox_gets_9600_requests_in_ten_minutes() -> None:
     assert scopes.wait_s(MAIL, 1000.0 + 611, sharepoint=False) == 0
 
 
+def test_onenote_gets_less_than_120_a_minute_and_400_an_hour() -> None:
+    scopes, notes = Scopes(), Scope("t", "signed-in~notes")
+    for _ in range(115):
+        scopes.enter(notes, 1000.0)
+    assert 50 < scopes.wait_s(notes, 1001.0, sharepoint=False) <= 61
+    for minute in range(1, 4):
+        for _ in range(100):
+            scopes.enter(notes, 1000.0 + 70 * minute)
+    assert scopes.wait_s(notes, 1300.0, sharepoint=False) > 3000
+
+
 def test_writes_to_a_mailbox_are_paced_by_their_bytes() -> None:
     scopes = Scopes()
     scopes.enter(MAIL, 0.0, written=139_000_000)

@@ -84,7 +84,7 @@ async def test_an_expired_or_missing_token_is_401() -> None:
 async def test_unknown_paths_methods_options_and_members_are_refused() -> None:
     async with visiting() as visitor:
         user = visitor.id_of("adele")
-        assert (await visitor.ask("GET", f"/users/{user}/onenote/notebooks")).status == 404
+        assert (await visitor.ask("GET", f"/users/{user}/onenotes/notebooks")).status == 404
         assert (await visitor.ask("PUT", "/users", app="restore", json={})).status == 405
         assert (await visitor.ask("GET", f"/users/{user}/messages?$search=x")).status == 400
         assert (await visitor.ask("GET", f"/users/{user}/messages?$select=subjekt")).status == 400
