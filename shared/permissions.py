@@ -44,6 +44,7 @@ def reads(
     own = {name: types for name, types in of.items() if not known[name].signed_in}
     needed = {role for name, types in own.items() for each in types for role in known[name].reads_of(each)}
     listed = {owners.READ_PERMISSIONS[each] for types in of.values() for each in types}
+    listed |= {owners.READ_DELETED_TEAMS} if any(known[name].outlives for name in of) else set()
     return tuple(sorted(needed | listed | ({owners.READ_MEMBERS} if members else set())))
 
 

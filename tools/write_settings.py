@@ -9,7 +9,7 @@ from pathlib import Path
 from shared import permissions
 from shared.kinds import KINDS
 from shared.kinds.kind import Kind
-from shared.kinds.owners import READ_PERMISSIONS
+from shared.kinds.owners import READ_DELETED_TEAMS, READ_PERMISSIONS
 from shared.knobs import KNOBS, Knob
 from tools.options import table
 
@@ -43,6 +43,7 @@ def _between(page: str, name: str, text: str) -> str:
 
 def _permissions() -> str:
     rows = [f"| finding {owner_type}s | `{role}` | |" for owner_type, role in READ_PERMISSIONS.items()]
+    rows.append(f"| finding deleted teams, with {_outliving()} | `{READ_DELETED_TEAMS}` | |")
     rows += [f"| {k.title} | {_read(k)} | {_listed(k.write_permissions) or 'kept only'} |" for k in KINDS.values()]
     reads, writes = ({*side(lossless=True)} - {*side()} for side in (permissions.reads, permissions.writes))
     rows.append(f"| mailbox items, lossless | {_listed(tuple(sorted(reads)))} | {_listed(tuple(sorted(writes)))} |")
@@ -52,6 +53,10 @@ def _permissions() -> str:
 
 def _read(kind: Kind) -> str:
     return _listed(kind.read_permissions) + (SIGNED_IN if kind.signed_in else "")
+
+
+def _outliving() -> str:
+    return _listed(tuple(name for name, kind in KINDS.items() if kind.outlives))
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes
+from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope
 from sandbox.tenant.odata import read_filter, read_view
 from sandbox.tenant.team_json import message_json, message_path
 from sandbox.tenant.teams_calls import all_scope, listing, not_found, the_channel, the_team, thread_scope
@@ -60,6 +60,12 @@ async def of_the_team(call: Call, team: str) -> Answer:
     ]
     found: list[tuple[Talk, Said, Team | None]] = [(c, said, host) for c in channels for said in c.in_order()]
     return all_messages(call, found)
+
+
+@routes("GET", "/teamwork/deletedTeams", "Team.ReadBasic.All", scope=directory_scope, query=("$skiptoken",))
+async def deleted_teams(call: Call) -> Answer:
+    """They are told by their ids alone (Graph docs: deletedteam)."""
+    return listing(call, [{"id": id} for id in call.tenant.teams.deleted], default=MOST, most=MOST)
 
 
 @routes("GET", "/teamwork/deletedTeams/{team}/channels/getAllMessages", "ChannelMessage.Read.All", scope=all_scope,

@@ -83,6 +83,7 @@ def delete_group(tenant: Tenant, group: str, purge: bool = False) -> Json:
     bin_group(tenant, found)
     if purge:
         tenant.group_book.bin.pop(found.id, None)
+        tenant.teams.deleted.pop(found.id, None)
     return {}
 
 

@@ -74,4 +74,6 @@ def bin_group(tenant: Tenant, group: Group) -> None:
     del tenant.groups[group.id]
     if group.unified:
         tenant.group_book.bin[group.id] = group
+    if group.id in tenant.teams.teams:
+        tenant.teams.deleted[group.id] = tenant.teams.teams.pop(group.id)
     tenant.touch()

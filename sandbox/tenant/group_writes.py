@@ -131,6 +131,8 @@ async def undelete(call: Call, item: str) -> Answer:
     if call.body is not None:
         call.members({"autoReconcileProxyConflict", "newUserPrincipalName"})
     call.tenant.groups[found.id] = found
+    if found.id in call.tenant.teams.deleted:
+        call.tenant.teams.teams[found.id] = call.tenant.teams.deleted.pop(found.id)
     call.tenant.touch()
     context_url = f"{call.base}/v1.0/$metadata#directoryObjects/$entity"
     return Answer(200, {"@odata.context": context_url, "@odata.type": "#microsoft.graph.group", **everything_of(found)})

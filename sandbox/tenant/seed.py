@@ -39,8 +39,9 @@ BACKUP_ROLES = frozenset({
     "Sites.Read.All", "Calendars.Read", "Tasks.Read.All",
     "MailboxFolder.Read.All", "MailboxItem.Read.All", "MailboxItem.Export.All",
     "Chat.Read.All", "Chat.ReadBasic.All",
-    "ChannelMessage.Read.All", "Channel.ReadBasic.All", "TeamSettings.Read.All", "TeamMember.Read.All",
-    "ChannelMember.Read.All", "TeamsTab.Read.All", "TeamsAppInstallation.ReadForTeam.All", "TeamworkTag.Read.All",
+    "ChannelMessage.Read.All", "Channel.ReadBasic.All", "TeamSettings.Read.All", "Team.ReadBasic.All",
+    "TeamMember.Read.All", "ChannelMember.Read.All", "TeamsTab.Read.All", "TeamsAppInstallation.ReadForTeam.All",
+    "TeamworkTag.Read.All",
 })  # fmt: skip
 RESTORE_ROLES = frozenset({
     "User.Read.All", "GroupMember.Read.All", "Group.ReadWrite.All", "GroupSettings.ReadWrite.All",

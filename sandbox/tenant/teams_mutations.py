@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.tenant.channels import put_tab
+from sandbox.tenant.group_state import bin_group
 from sandbox.tenant.state import Tenant, User
 from sandbox.tenant.teams_state import Channel, Chat, Said, Talk, Team, add_channel, add_chat, make_team, read_time
 
@@ -243,10 +244,7 @@ def team_setting(tenant: Tenant, team: str, group: str, **values: Any) -> Json:
 
 def delete_team(tenant: Tenant, team: str) -> Json:
     """With its group; Graph still has its messages."""
-    found = team_of(tenant, team)
-    tenant.teams.deleted[found.group] = tenant.teams.teams.pop(found.group)
-    tenant.groups[found.group].team = False
-    tenant.touch()
+    bin_group(tenant, tenant.groups[team_of(tenant, team).group])
     return {}
 
 

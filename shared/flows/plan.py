@@ -39,7 +39,9 @@ async def serve(ticket: PlanTicket, house: House) -> None:
     """One page of owners: plan each one's lanes, then send the next page's ticket. A repetition plans nothing twice."""
     walk = Walk(house, await house.graph("backup"), Scope(house.tenant, DIRECTORY))
     try:
-        roster = await walk.play(owners.roster(house.tenant, ticket.owner_type, ticket.cursor))
+        outliving = [kind.name for kind in house.kinds_for("group", only=ticket.only) if kind.outlives]
+        deleted = bool(outliving) and ticket.owner_type == "group"
+        roster = await walk.play(owners.roster(house.tenant, ticket.owner_type, ticket.cursor, deleted=deleted))
     except Refused as why:
         raise Misconfigured(
             f"the {ticket.owner_type}s of {house.tenant} can't be listed ({why}); grant "
@@ -58,6 +60,19 @@ async def serve(ticket: PlanTicket, house: House) -> None:
             )
     if roster.cursor:
         await house.queue.send(tickets.PLAN, tickets.write(replace(ticket, cursor=roster.cursor)))
+
+
+async def _plan_deleted(house: House, owner: Owner, facts: dict[str, str], *, slot: str, only: Sequence[str]) -> None:
+    """A deleted team is known by its id alone, and only what outlives it is asked for. Who was known as an owner stays
+    as they were: the others of their kinds are not there."""
+    row = await house.catalog.owner(owner)
+    owner = row.owner if row else owner
+    if house.policy.covers(owner) and not _forgotten(row):
+        if row is None:
+            await _meet(house, owner, facts, None)
+        await plan_owner(
+            house, owner, slot=slot, gap_s=_gap_s(house, slot), new=row is None, facts={"team": "true"}, only=only
+        )
 
 
 def _gap_s(house: House, slot: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from shared.errors import OwnerMissing
 from shared.graph.steps import Reply, Steps, get, segment
 from shared.kinds import talk_listing
@@ -12,6 +14,8 @@ from shared.model import Change, Cursor, Feed, Json, Listing, Owner, Seen
 
 ALL = "messages"
 ALONE = "channel "  # before a channel's id: the feed of this one channel (a feed may not go by the id of its folder)
+DELETED = "/teamwork/deletedTeams"
+UNKNOWN = "unknown"  # the tag of a channel of which only messages tell
 CHANNELS, MESSAGES = "Channel.ReadBasic.All", "ChannelMessage.Read.All"
 PRIMARY = "o365:Primary"
 MARK = "|"  # in an item's id between channel, message and reply: ids sort as the chains are read
@@ -29,12 +33,22 @@ def feeds(owner: Owner, kind: str) -> Steps[list[Feed]]:
     try:
         found = yield from channels(owner)
     except OwnerMissing:
-        return []
+        deleted = yield get(f"{_deleted(owner)}?$top=1", headers=PREFER, batchable=False)
+        return [_whole(owner, kind)] if deleted.ok else []
     probe = yield get(f"{team_of(owner)}/channels/getAllMessages?$top=1", headers=PREFER, batchable=False)
     refused = probe.status in REFUSED
     alone = [one for one in found if refused or one.record.get("membershipType") == "shared"]
-    whole = [] if refused else [Feed(owner, kind, ALL, f"{team_of(owner)}/channels", name="All channels")]
+    whole = [] if refused else [_whole(owner, kind)]
     return [*whole, *(Feed(owner, kind, ALONE + c.item_id, _path(owner, c.item_id), name=c.name) for c in alone)]
+
+
+def _whole(owner: Owner, kind: str) -> Feed:
+    return Feed(owner, kind, ALL, f"{team_of(owner)}/channels", name="All channels")
+
+
+def _deleted(owner: Owner) -> str:
+    """Where Graph still has the messages of a team that is in the bin with its group."""
+    return f"{DELETED}/{owner.id}/channels/getAllMessages"
 
 
 def channels(owner: Owner) -> Steps[list[Seen]]:
@@ -76,21 +90,33 @@ def _of_the_team(feed: Feed, stand: Stand, cursor: Cursor | None) -> Steps[Listi
     """Messages first: an unchanged team costs this one request. Only when something was said are the channels looked
     at again; a channel that changes without a word is seen by the full listing."""
     told: list[Change] = []
+    deleted = DELETED in stand.next
     if cursor is None:
-        stand, told = yield from _channels(feed, stand, told)
+        with contextlib.suppress(OwnerMissing):  # its messages may still be there, see below
+            stand, told = yield from _channels(feed, stand, told)
     owner = feed.owner
     reply = yield from talk_listing.page(feed.path, stand)
-    if reply.status == 404:  # deleted with its group; Graph still has its messages for a while
-        reply = yield get(f"/teamwork/deletedTeams/{owner.id}/channels/getAllMessages?{talk_listing.query(stand)}")
+    if reply.status == 404 and not deleted:
+        deleted = True
+        path = f"{_deleted(owner)}?{talk_listing.query(stand)}"
+        reply = yield get(path, headers=PREFER, batchable=False)
     body = well(reply, owner, "messages of the team", permission=MESSAGES).json
     entries = body["value"]
+    told += _channels_of(entries) if deleted else ()
     told += [_change(entry) for entry in entries]
     stand = stand.knows(entries)
     if link := str(body.get("@odata.nextLink") or ""):
         return Listing(tuple(told), _on(stand, link), last=False)
-    if stand.moved and not stand.full:
+    if stand.moved and not stand.full and not deleted:
         stand, told = yield from _channels(feed, stand, told)
-    return Listing(tuple(told), stand.ended().write(), last=True)
+    return Listing(tuple(told), stand.ended().write(), last=True, whole=not deleted)
+
+
+def _channels_of(entries: list[Json]) -> list[Change]:
+    """The channels of a deleted team, of which nothing is told but their ids. What is known of them stays."""
+    ids = dict.fromkeys(str(entry["channelIdentity"]["channelId"]) for entry in entries)
+    name = "A channel of a deleted team"
+    return [Seen(id, common({"id": id}, type="channel", name=name), UNKNOWN, name=name, folderish=True) for id in ids]
 
 
 def _channels(feed: Feed, stand: Stand, told: list[Change]) -> Steps[tuple[Stand, list[Change]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from shared.graph.steps import Steps
+from shared.graph.steps import Steps, get
 from shared.kinds import channel_listing, channel_places, talk, talk_import, talk_pages
 from shared.kinds.channel_listing import MARK, PRIMARY
 from shared.kinds.kind import Into, Kind
@@ -23,8 +23,11 @@ from shared.model import (
     Restored,
     Seen,
     Taken,
+    Vanished,
     Version,
 )
+
+DELETED_IMAGES = "its team is deleted: Graph tells the message, and has no way to its images"
 
 
 class Channels(Kind):
@@ -36,6 +39,7 @@ class Channels(Kind):
     exclusive_lane: ClassVar[bool] = False
     in_order: ClassVar[bool] = True
     tops: ClassVar[bool] = False  # a message lies in a channel
+    outlives: ClassVar[bool] = True
     listed_anew: ClassVar[bool] = True  # whether an import counts as a change of today is not said
     read_permissions: ClassVar[tuple[str, ...]] = (channel_listing.MESSAGES, channel_listing.CHANNELS)
     write_permissions: ClassVar[tuple[str, ...]] = (
@@ -86,7 +90,13 @@ class Channels(Kind):
         if MARK not in seen.item_id:
             yield from ()
             return Capture(seen.record)
-        return (yield from talk.capture(seen, prior, channel_listing.path_of(feed.owner, seen.item_id)))
+        taken = yield from talk.capture(seen, prior, channel_listing.path_of(feed.owner, seen.item_id))
+        if isinstance(taken, Vanished) and not (yield get(f"{channel_listing.team_of(feed.owner)}/channels")).found:
+            return Capture(seen.record, notes=(DELETED_IMAGES,))  # the message is there, only no way to its images
+        return taken
+
+    def unchanged(self, seen: Seen, kept: Version) -> bool:
+        return seen.tag in (kept.tag, channel_listing.UNKNOWN)
 
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
         return (yield from channel_listing.reread(feed, item_id))

@@ -75,6 +75,7 @@ class Kind(ABC):
     settles: ClassVar[bool] = False  # items point at others: a restore goes through them twice (see `settle`)
     keeps_only: ClassVar[str] = ""  # why nothing of it can be given back by an app, where that is so (see `KeptOnly`)
     only_where: ClassVar[tuple[str, str] | None] = None  # a fact of the directory (owners.py) that its owners have
+    outlives: ClassVar[bool] = False  # a deleted team's is still told for a while
     in_order: ClassVar[bool] = False  # given back one after the other, by id (a reply needs what it answers)
     listed_anew: ClassVar[bool] = False  # what is given back may show in no delta: the next run lists in full
     warning: ClassVar[str] = ""  # what a person has to know before a restore is ordered: every preview begins with it

@@ -34,14 +34,35 @@ class Roster:
     cursor: str
 
 
-def roster(tenant: str, owner_type: OwnerType, cursor: str) -> Steps[Roster]:
-    """One page of the tenant's owners of a type. Raises `Refused` when the directory does not answer."""
+# Teams whose group is in the bin: Graph still tells what was said in them (Graph docs: deletedteam-getallmessages)
+READ_DELETED_TEAMS, DELETED = "Team.ReadBasic.All", "deleted"
+
+
+def roster(tenant: str, owner_type: OwnerType, cursor: str, *, deleted: bool = False) -> Steps[Roster]:
+    """One page of the tenant's owners of a type. `deleted`: behind the last groups also deleted teams, known by their
+    ids alone. Raises `Refused` when the directory does not answer."""
     body = (yield get(cursor or TOP[owner_type], batchable=False)).json
     entries: list[Json] = body["value"]
     if owner_type == "site":
         entries = yield from _with_subsites([entry for entry in entries if not _personal(entry)])
     owners = tuple(_OWNERS[owner_type](tenant, entry) for entry in entries)
-    return Roster(owners, str(body.get("@odata.nextLink", "")))
+    following = str(body.get("@odata.nextLink", ""))
+    if deleted and owner_type == "group" and not following:
+        owners = (*owners, *(yield from _deleted_teams(tenant)))
+    return Roster(owners, following)
+
+
+def _deleted_teams(tenant: str) -> Steps[list[tuple[Owner, dict[str, str]]]]:
+    """None where the app may not list them."""
+    path, found = "/teamwork/deletedTeams", list[tuple[Owner, dict[str, str]]]()
+    while path:
+        reply = yield get(path, batchable=False)
+        if not reply.ok:
+            break
+        ids = [str(entry["id"]) for entry in reply.values]
+        found += [(Owner(tenant, "group", id, id), {"team": "true", DELETED: "true"}) for id in ids]
+        path = str(reply.json.get("@odata.nextLink", ""))
+    return found
 
 
 def find(tenant: str, name: str) -> Steps[Owner | None]:
