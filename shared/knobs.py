@@ -298,6 +298,12 @@ KNOBS: tuple[Knob, ...] = (
     Knob("HOLDFAST_DRILL_DAYS", _CARE, "Days from one drill to the next.", to.whole(1, 365), "7"),
     Knob("HOLDFAST_DRILL_ITEMS", _CARE, "Items of each kind that a drill gives back.", to.whole(1, 50), "5"),
     Knob(
+        "HOLDFAST_SEARCH_TEXT", _CARE,
+        "`on`: the search also knows the words inside mails, their attachments and documents (text, HTML, Office and "
+        "OpenDocument files up to 8 MiB; no PDF). They then lie a second time in the vault, below `search/`.",
+        to.one_of("off", "on"), "off",
+    ),
+    Knob(
         "HOLDFAST_PRICES", _CARE,
         "Unit prices for the cost report: a JSON object (`{\"currency\": \"EUR\", \"writes_10k\": 0.06}`, any members "
         "of the table in section 5), or the path of a file that holds one. Not set: examples.", to.path,

@@ -190,6 +190,7 @@ class Settings:
     stores: Stores
     policy: Policy
     retention: Retention
+    search_text: bool
     prices: str  # as text; shared/cost/prices.py reads it
     drills: Drills
     sizes: Sizes
@@ -257,6 +258,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         policy=_policy(values),
         retention=_retention(values),
         prices=values["HOLDFAST_PRICES"] or "",
+        search_text=values["HOLDFAST_SEARCH_TEXT"] == "on",
         drills=Drills(
             values["HOLDFAST_DRILL_OWNERS"] or (),
             values["HOLDFAST_DRILL_FOLDER"],

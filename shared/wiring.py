@@ -204,6 +204,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             retention=_retention(settings),
             scratch=_scratch(settings),
             people=_people(settings.policy),
+            search_text=settings.search_text,
             prices=_prices(settings.prices),
             departments=Departments(settings.api.departments),
             self_service=settings.api.self_service,

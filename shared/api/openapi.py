@@ -47,6 +47,8 @@ _PARAMS: dict[str, Json] = {
     "care": text("Id of the verification, order to forget or drill."),
     "change": text("The change's number.", pattern="^[0-9]{1,6}$"),
     "q": text("Beginnings of words; all of them have to occur in an item's name or among its people."),
+    "text": text("Beginnings of words; all of them have to occur in an item's text or name. Only where "
+                 "HOLDFAST_SEARCH_TEXT is on."),
     "people": text("Beginnings of words of names and addresses of people."),
     "changed_after": text("Changed last at this moment or later.", format="date-time"),
     "changed_before": text("Changed last before this moment.", format="date-time"),

@@ -50,7 +50,7 @@ class Route:
 
 
 _PAGED = ("after", "limit")
-SEARCH = ("q", "people", "owner", "kind", "at", "changed_after", "changed_before", "min_bytes", "max_bytes")
+SEARCH = ("q", "people", "text", "owner", "kind", "at", "changed_after", "changed_before", "min_bytes", "max_bytes")
 
 ROUTES: tuple[Route, ...] = (
     Route("http_start_backup", "POST", "backups", "Back up now, whatever the schedule says", (ADMIN,),

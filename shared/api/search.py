@@ -21,9 +21,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def read_query(query: Mapping[str, str], tenant: str, kinds: Collection[str], now: datetime) -> dict[str, Any]:
     """The members of a query by their names."""
-    found = {"words": query.get("q", ""), "people": query.get("people", "")}
+    found = {"words": query.get("q", ""), "people": query.get("people", ""), "inside": query.get("text", "")}
     if any(len(said) > LONGEST for said in found.values()):
-        raise BadRequest(f"q, people: at most {LONGEST} characters")
+        raise BadRequest(f"q, people, text: at most {LONGEST} characters")
     kind = bodies.kind_of(query, kinds, required=False)
     return {
         **found,

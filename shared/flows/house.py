@@ -142,6 +142,7 @@ class House:
     departments: Departments = field(default_factory=Departments)
     budget_left: Callable[[], Awaitable[int]] = _all_of_it  # percent of SharePoint's units for a day
     rosters: Rosters = field(default_factory=Rosters)  # of the policy's groups
+    search_text: bool = False  # the words inside mails and documents are indexed, too
     self_service: bool = False  # a person without a role may see and restore what is their own
     four_eyes: bool = False  # a restore waits for a second person
     restore_mode: Mode = "skip"  # of orders that name none

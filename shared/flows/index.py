@@ -41,7 +41,13 @@ async def start(house: House, *, by: str) -> CareRow:
     for row in await house.catalog.cares(house.tenant, TASK):
         if row.state not in caring.OVER:
             return row
-    return await caring.order(house, TASK, by=by, care=f"{TASK}-{house.clock.now():%Y%m%dT%H%M%SZ}")
+    options = {"text": "on"} if house.search_text else {}
+    return await caring.order(house, TASK, by=by, care=f"{TASK}-{house.clock.now():%Y%m%dT%H%M%SZ}", options=options)
+
+
+def inside_of(care: Care) -> bool:
+    """Whether this build takes the words inside items, too: as it was ordered, whatever the setting says since."""
+    return care.row.options.get("text") == "on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Index:
     name: str
     at: datetime
     heads: tuple[Head, ...]
+    text: bool = False  # the words inside items are in it, too
 
 
 def is_name(house: House, text: str) -> bool:
@@ -74,7 +81,8 @@ async def read(house: House, name: str) -> Index | None:
         raise FormatUnknown(f"{name}: {why}") from why
     if told.get("format") != FORMAT:
         raise FormatUnknown(f"{name}: an index of another format")
-    return Index(name, datetime.fromisoformat(told["at"]), tuple(map(read_head, told["shards"])))
+    heads = tuple(map(read_head, told["shards"]))
+    return Index(name, datetime.fromisoformat(told["at"]), heads, told.get("text") is True)
 
 
 # --- the build
@@ -92,7 +100,7 @@ async def work(care: Care) -> bool:
     """Go on where the last ticket stopped; True when all owners are in and the new index is named."""
     house = care.house
     point = Point(**care.progress())
-    old = await _old(house)
+    old = await _old(care)
     build = _Build(care, point, {address.segment(owner.key) for owner in await forgotten_owners(house)})
     for n, (heads, end) in enumerate(_stretches(old.heads if old else (), point.low)):
         if (n and care.late) or not await build.stretch(heads, end):  # every ticket does something
@@ -102,11 +110,12 @@ async def work(care: Care) -> bool:
     return True
 
 
-async def _old(house: House) -> Index | None:
+async def _old(care: Care) -> Index | None:
     try:
-        return await current(house)
+        there = await current(care.house)
     except FormatUnknown:
         return None  # everything is taken anew
+    return there if there and there.text == inside_of(care) else None  # and also when the setting changed
 
 
 def _stretches(heads: Sequence[Head], low: str) -> list[tuple[list[Head], str]]:
@@ -154,7 +163,7 @@ class _Build:
         writer, known = Writer(self.point.low), dict[str, dict[str, int]]()
         old = _Old(self.house, heads)
         for where in sorted(pages):
-            made = OwnerIndex.of(await old.of(where))
+            made = OwnerIndex.of(await old.of(where), inside=inside_of(self.care))
             known[where] = await self._owner(made, pages[where], marks.get(where, {}))
             writer.add(where, made.entries())
             late = self.care.late
@@ -260,7 +269,7 @@ class _Old:
 async def _name(care: Care, point: Point) -> None:
     house = care.house
     heads = [unpack(await house.vault.span(*where)) | {"at": where[1:]} for where in point.shards]
-    told = {"format": FORMAT, "at": care.row.asked_at.isoformat(), "shards": heads}
+    told = {"format": FORMAT, "at": care.row.asked_at.isoformat(), "shards": heads, "text": inside_of(care)}
     data = zlib.compress(json.dumps(told, separators=(",", ":")).encode())
     name = f"{prefix(house)}{care.row.care}-heads-{care.row.hop:04d}"
     await house.vault.put_back(name, data)  # the same again says the same

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from shared.errors import Damaged
 from shared.flows.house import House
-from shared.model import Page, Version
+from shared.model import Entry as Where
+from shared.model import Json, Page, Part, Version
+from shared.search import texts
 from shared.search.shard import Entry
 from shared.search.words import people
 from shared.vault import manifest
@@ -19,6 +21,7 @@ AT_ONCE = 4  # pages in memory
 LISTED = ("kept", "skipped")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Place = tuple[str, str]  # feed id, item id
+Said = tuple[str, str]  # people whom an item names, and words inside it
 
 
 def micros(moment: datetime) -> int:
@@ -31,10 +34,11 @@ class OwnerIndex:
 
     found: dict[Place, dict[int, Entry]] = field(default_factory=dict)
     unreadable: int = 0
+    inside: bool = False  # the words inside items, too
 
     @staticmethod
-    def of(entries: Iterable[Entry]) -> OwnerIndex:
-        made = OwnerIndex()
+    def of(entries: Iterable[Entry], *, inside: bool = False) -> OwnerIndex:
+        made = OwnerIndex(inside=inside)
         for entry in entries:
             made.found.setdefault((entry.feed_id, entry.item_id), {})[entry.seq] = entry
         return made
@@ -45,7 +49,7 @@ class OwnerIndex:
         done = 0
         for n in range(0, len(names), AT_ONCE):
             group = names[n : n + AT_ONCE]
-            read = await asyncio.gather(*(_read(house, name) for _, name in group))
+            read = await asyncio.gather(*(_read(house, name, inside=self.inside) for _, name in group))
             for (seq, _), one in zip(group, read, strict=True):
                 if one is None:
                     self.unreadable += 1
@@ -54,8 +58,8 @@ class OwnerIndex:
                 done = seq
         return done
 
-    def _add(self, page: Page, named: Mapping[int, str]) -> None:
-        """`named`: the people of each version, by its number in the page."""
+    def _add(self, page: Page, said: Mapping[int, Said]) -> None:
+        """`said`: of each version, by its number in the page."""
         header = page.header
         for forgotten in header.forgotten:
             for item_id in forgotten.ids:
@@ -65,7 +69,7 @@ class OwnerIndex:
                 continue  # the bytes kept before go on being shown
             self._end(header.feed.id, version.item_id, version.seq, micros(version.taken_at))
             if version.state in LISTED:
-                entry = _entry(header.feed.id, version, named.get(n, ""))
+                entry = _entry(header.feed.id, version, *said.get(n, ("", "")))
                 known = self.found.setdefault((header.feed.id, version.item_id), {})
                 until = known[version.seq].until if version.seq in known else 0
                 known[version.seq] = replace(entry, until=until)
@@ -86,29 +90,48 @@ class OwnerIndex:
         return sorted(every, key=lambda entry: (entry.modified, entry.taken, entry.item_id), reverse=True)
 
 
-def _entry(feed_id: str, version: Version, named: str) -> Entry:
+def _entry(feed_id: str, version: Version, named: str, text: str) -> Entry:
     return Entry(
         version.owner.key, version.kind, feed_id, version.item_id, version.seq, micros(version.taken_at), 0,
         version.size_bytes, version.modified_at, version.name, named, version.folderish,
+        text,
     )  # fmt: skip
 
 
-async def _read(house: House, name: str) -> tuple[Page, dict[int, str]] | None:
+async def _read(house: House, name: str, *, inside: bool) -> tuple[Page, dict[int, Said]] | None:
     try:
         data = await house.vault.raw(name)
         page = pages.unpack(name, data)
-        return page, {n: _named(version, page, data) for n, version in enumerate(page.versions)}
+        return page, {n: await _said(house, version, page, data, inside) for n, version in enumerate(page.versions)}
     except Damaged:
         return None
 
 
-def _named(version: Version, page: Page, data: bytes) -> str:
-    """Who is in the record, where it lies in this very page (elsewhere only if nothing of it changed)."""
+async def _said(house: House, version: Version, page: Page, data: bytes, inside: bool) -> Said:
+    """Who is in the record, where it lies in this very page (elsewhere only if nothing of it changed), and what words
+    are inside."""
+    record: Json = {}
     part = version.parts.get("record")
-    if part is None or part.entry is None or part.entry.page != page.name:
-        return ""
-    raw = data[part.entry.offset : part.entry.offset + part.entry.packed]
-    try:
-        return "; ".join(people(manifest.load(pages.open_entry(part, raw))))
-    except ValueError:
-        return ""
+    if part is not None and part.entry is not None and part.entry.page == page.name:
+        try:
+            record = manifest.load(_entry_of(part, part.entry, data))
+        except ValueError:
+            record = {}
+    return "; ".join(people(record)), await _text(house, version, record, page, data) if inside else ""
+
+
+async def _text(house: House, version: Version, record: Json, page: Page, data: bytes) -> str:
+    """Small parts alone: what is kept in chunks is larger than anything that is looked into."""
+    mail, content = version.parts.get("mime"), version.parts.get("content")
+    part = mail or (content if texts.readable(version.name) else None)
+    if part is None or part.entry is None or part.size > texts.MOST_BYTES:
+        return texts.of_record(record)
+    if part.entry.page == page.name:
+        raw = _entry_of(part, part.entry, data)
+    else:  # unchanged since an older page, while something else of the item changed
+        raw = await house.vault.read_part(part)
+    return texts.of_message(raw) if part is mail else texts.of_file(version.name, raw)
+
+
+def _entry_of(part: Part, where: Where, data: bytes) -> bytes:
+    return pages.open_entry(part, data[where.offset : where.offset + where.packed])

@@ -43,11 +43,13 @@ MOST_CHUNKS = 2  # of the dictionary for one word: a beginning that fits more na
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`words` and `people` are beginnings of words, all of which an entry has to bear (`people`: among its people).
+    """`words`, `people` and `inside` are beginnings of words, all of which an entry has to bear (`people`: among its
+    people; `inside`: in its text or name).
     `since`/`before` hold for when an item was changed last, RFC 3339 in UTC."""
 
     words: str = ""
     people: str = ""
+    inside: str = ""
     owner: str = ""  # key
     kinds: tuple[str, ...] = ()
     at: datetime | None = None
@@ -83,6 +85,8 @@ async def search(house: House, query: Query, reach: Reach, *, after: Spot | None
         raise Misconfigured("after: the index that it comes from is gone; search anew")
     if there is None:
         return Answer((), None, None, 2)
+    if query.inside and not there.text:
+        raise Misconfigured("text: the words inside items are not indexed; set HOLDFAST_SEARCH_TEXT and wait for a day")
     looking = _Looking(house, query, reach, limit, REQUESTS - (1 if after else 2))
     last = await looking.through(there.heads, after)
     spot = None if last is None else Spot(there.name, *last)
@@ -96,9 +100,10 @@ class _Looking:
         self.house, self.query, self.reach, self.limit, self.left = house, query, reach, limit, left
         self.at = micros(query.at) if query.at else EVER
         self.hits: list[Entry] = []
-        named = words(query.words), words(query.people)
+        named = words(query.words), words(query.people), words(query.inside)
         self.wanted, self.people = sorted(named[0]), sorted(named[1])
-        self.asked = sorted(named[0] | named[1], key=lambda word: (-len(word), word))
+        self.inside = sorted(named[2])
+        self.asked = sorted(named[0] | named[1] | named[2], key=lambda word: (-len(word), word))
         self.place = address.segment(query.owner) if query.owner else ""
         self.places = None if reach.owners is None else sorted(map(address.segment, reach.owners))
 
@@ -164,9 +169,11 @@ class _Looking:
         for n, line in enumerate(block.lines):
             if n < skip or line[OWNER] not in owners or line[KIND] not in kinds or not self._fits(line):
                 continue
+            if self.inside and not begins(self.inside, f"{block.text(n)} {folded(line[NAME])}"):
+                continue
             if len(self.hits) == self.limit:
                 return n
-            self.hits.append(block.entry(line))
+            self.hits.append(block.entry(n))
         return None
 
     def _reaches(self, owner: str) -> bool:

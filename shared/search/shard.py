@@ -19,13 +19,15 @@ from shared.search.words import words
 
 FORMAT = 1
 BLOCK = 4000  # entries: a few hundred kilobytes packed
+BLOCK_TEXT = 4 << 20  # characters of words inside items, where those are indexed, too
 CHUNK = 4000  # words
 LARGEST = 256 * 1024 * 1024  # bytes of anything that is unpacked
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version of one item, valid from `taken` until `until` (microseconds; 0: it is the newest)."""
+    """One version of one item, valid from `taken` until `until` (microseconds; 0: it is the newest). `text`: the words
+    inside it, where those are indexed."""
 
     owner: str
     kind: str
@@ -39,6 +41,7 @@ class Entry:
     name: str
     people: str
     folderish: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,16 @@ class Writer:
     _blocks: list[Block] = field(default_factory=list)
     _words: dict[str, list[int]] = field(default_factory=dict)
     _places: dict[str, str] = field(default_factory=dict)
+    _text: int = 0
 
     def add(self, where: str, entries: Iterable[Entry]) -> None:
         """All entries of one owner, whose place is behind that of the one before."""
         for entry in entries:
             self._places[entry.owner] = where
             self._open.append(entry)
+            self._text += len(entry.text)
             self.count += 1
-            if len(self._open) == BLOCK:
+            if len(self._open) == BLOCK or self._text > BLOCK_TEXT:
                 self._cut()
 
     def _cut(self) -> None:
@@ -112,7 +117,7 @@ class Writer:
             return
         number, entries = len(self._blocks), self._open
         for entry in entries:
-            for word in words(entry.name) | words(entry.people):
+            for word in words(entry.name) | words(entry.people) | set(entry.text.split()):
                 found = self._words.setdefault(word, [])
                 if not found or found[-1] != number:
                     found.append(number)
@@ -127,7 +132,7 @@ class Writer:
             )
         )  # fmt: skip
         self._data += raw
-        self._open = []
+        self._open, self._text = [], 0
         self._places.clear()
 
     def finish(self, name: str, marks: Json) -> tuple[Head, bytes]:
@@ -157,7 +162,8 @@ def _columns(entries: list[Entry]) -> Json:
         ]
         for e in entries
     ]  # fmt: skip
-    return {"owners": list(owners), "kinds": list(kinds), "feeds": list(feeds), "entries": lines}
+    texts = {"texts": [e.text for e in entries]} if any(e.text for e in entries) else {}
+    return {"owners": list(owners), "kinds": list(kinds), "feeds": list(feeds), "entries": lines, **texts}
 
 
 # --- reading
@@ -188,18 +194,22 @@ class Lines:
         self.kinds: list[str] = told["kinds"]
         self.lines: list[list[Any]] = told["entries"]
         self._feeds: list[str] = told["feeds"]
+        self._texts: list[str] = told.get("texts", [])
 
-    def entry(self, line: list[Any]) -> Entry:
-        owner, kind, feed, item, seq, taken, until, size, modified, name, people, folderish = line
+    def text(self, n: int) -> str:
+        return self._texts[n] if self._texts else ""
+
+    def entry(self, n: int) -> Entry:
+        owner, kind, feed, item, seq, taken, until, size, modified, name, people, folderish = self.lines[n]
         return Entry(
             self.owners[owner], self.kinds[kind], self._feeds[feed], item, seq, taken, until, size, modified, name,
-            people, bool(folderish),
+            people, bool(folderish), self.text(n),
         )  # fmt: skip
 
 
 def entries_of(raw: bytes) -> Iterator[Entry]:
     block = Lines(raw)
-    return map(block.entry, block.lines)
+    return map(block.entry, range(len(block.lines)))
 
 
 def write_head(head: Head) -> Json:

@@ -91,7 +91,7 @@ class Diary:
             kept = known[name].kept if name in known else None
             if kept is None or name not in now:
                 continue
-            seen = Seen(name, {"n": name}, f"meta{state.seq}", kept.content_tag, name=f"{name} again")
+            seen = Seen(name, {"n": name}, f"meta{state.seq}", kept.content_tag, name=f"again {name}")
             sheet.kept(seen, Capture({"n": name}, {"content": kept.parts["content"]}), known[name].here)
         if sheet.worth_a_page:
             page = await house.vault.commit(sheet.draft(f"c{state.seq}", last=True, now=self.clock.now()))

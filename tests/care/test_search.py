@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import Misconfigured
 from shared.flows import index, search
 from shared.flows.house import House
 from shared.flows.index_owner import micros
@@ -30,9 +31,9 @@ CLOUD = Feed(BOB, "files", "drive-2", "/drives/drive-2", "drive-2", "OneDrive")
 KEEP = Retention(Rule(5), min_days=0, grace_days=3, mass_share=2.0)
 
 
-async def build(diary: Diary, probe: Probe | None = None, **limits: Any) -> None:
+async def build(diary: Diary, probe: Probe | None = None, *, inside: bool = False, **limits: Any) -> None:
     diary.clock.advance(1)
-    house = diary.house(probe, **limits)
+    house = replace(diary.house(probe, **limits), search_text=inside)
     row = await diary.drain(house, await index.start(house, by="a test"))
     assert row.state == "done", row.problems
 
@@ -98,6 +99,40 @@ async def test_it_shows_each_moment_as_the_catalog_does(monkeypatch: pytest.Monk
     for when, state in diary.truth:
         assert sorted(await ask(house, Query("paper", at=when), limit=5)) == sorted(f"{ANN.key} {n}" for n in state)
     assert sorted(await ask(house, Query())) == sorted(f"{ANN.key} {n}" for n in diary.truth[-1][1])
+
+
+async def test_words_inside_documents_are_found_where_somebody_wants_that() -> None:
+    diary = Diary(KEEP)
+    await diary.commit(("Notes.txt", b"the otter swims"), ("Plan.txt", b"by train"), ("otter.bin", b"otter"))
+    await build(diary, inside=True)
+    assert await ask(diary.house(), Query(inside="otter")) == [f"{ANN.key} otter.bin", f"{ANN.key} Notes.txt"]
+    assert await ask(diary.house(), Query(inside="swi ott")) == [f"{ANN.key} Notes.txt"]
+    assert await ask(diary.house(), Query(words="swims")) == []
+    assert await ask(diary.house(), Query(inside="otter"), Reach(TENANT, frozenset({BOB.key}))) == []
+    when = diary.truth[-1][0]
+    diary.days(1)
+    await diary.commit(("Plan.txt", b"by boat"), keep_content=("Notes.txt",))  # of which only the name changed
+    await build(diary, inside=True)
+    assert await ask(diary.house(), Query(inside="train")) == []
+    assert await ask(diary.house(), Query(inside="train", at=when)) == [f"{ANN.key} Plan.txt"]
+    assert await ask(diary.house(), Query(inside="boat")) == [f"{ANN.key} Plan.txt"]
+    assert len(await ask(diary.house(), Query(inside="otter swims"))) == 1
+    await build(diary)  # and no longer wants it
+    with pytest.raises(Misconfigured, match="HOLDFAST_SEARCH_TEXT"):
+        await ask(diary.house(), Query(inside="otter"))
+    blobs = [data for name, data in diary.blobs.blobs.items() if name.startswith("search/") and "index-" in name]
+    assert blobs and await ask(diary.house(), Query("otter")) == [f"{ANN.key} otter.bin"]
+
+
+async def test_a_block_with_much_text_is_cut_earlier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard, "BLOCK_TEXT", 40)
+    diary = Diary(KEEP)
+    await diary.commit(*((f"n{n}.txt", f"lighthouse keeper number{n} of the coast".encode()) for n in range(12)))
+    await build(diary, inside=True)
+    there = await index.current(diary.house())
+    assert there is not None and len(there.heads[0].blocks) > 3
+    assert len(await ask(diary.house(), Query(inside="lighth"))) == 12
+    assert await ask(diary.house(), Query(inside="number7")) == [f"{ANN.key} n7.txt"]
 
 
 async def test_what_retention_forgot_is_not_found_any_more() -> None:

@@ -269,6 +269,7 @@ NOT_IN_AZURE = {
     "HOLDFAST_DRILL_FOLDER": "as above",
     "HOLDFAST_DRILL_DAYS": "as above",
     "HOLDFAST_DRILL_ITEMS": "as above",
+    "HOLDFAST_SEARCH_TEXT": "off until somebody wants it; through moreCareSettings or moreSettings",
     "HOLDFAST_PRICES": "examples are used until somebody sets those of their region; through moreSettings",
     "HOLDFAST_TENANTS": "of each app its own; through moreBackupSettings ..., as a Key Vault reference",
     "M365_NOTES_CLIENT_ID": "needs a person's sign-in first; through moreBackupSettings (docs/kinds/onenote.md)",
