@@ -173,13 +173,15 @@ def _small(tenant: Tenant) -> None:
     seed_group_calendar(tenant)
 
 
-def _awkward(tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024) -> None:
+def _awkward(
+    tenant: Tenant, *, huge: int = 300 * 1024 * 1024, attachment: int = 33 * 1024 * 1024, categories: int = 250
+) -> None:
     adele = _person(tenant, "adele", "Adele Vance", given_name="Adele", surname="Vance")
     seed_awkward_mail(tenant, tenant.mailboxes[adele.id], attachment=attachment)
     seed_contacts(tenant.contacts[adele.id], count=12, awkward=True)
     seed_awkward(tenant, adele, huge=huge)
     seed_awkward_calendar(tenant.calendars[adele.id], attachment=attachment)
-    seed_awkward_settings(tenant, tenant.mailboxes[adele.id])
+    seed_awkward_settings(tenant, tenant.mailboxes[adele.id], categories=categories)
     seed_awkward_todo(tenant, adele.upn)
     bernd = _person(tenant, "bernd", "Bernd Müller-Lüdenscheidt", language="de-DE")
     seed_small_mail(tenant, tenant.mailboxes[bernd.id])

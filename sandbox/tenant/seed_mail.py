@@ -254,6 +254,13 @@ def _items(mailbox: Mailbox) -> None:
     _attach(mailbox, carded, "Card", kind="item", item=card, content=Held(b"BEGIN:VCARD\r\nFN:Card\r\nEND:VCARD\r\n"))
 
 
+def seed_crowded_mail(mailbox: Mailbox, attachments: int) -> None:
+    """A message with so many of them, each of another size."""
+    crowd = put(mailbox, mailbox.well_known("inbox"), mail(mailbox, 308, f"{attachments} attachments"))
+    for number in range(attachments):
+        _attach(mailbox, crowd, f"{number:03d}.txt", content=Made(f"file {number}", 1000 + 331 * number))
+
+
 def _large(mailbox: Mailbox, size: int) -> None:
     inbox = mailbox.well_known("inbox")
     large = put(mailbox, inbox, mail(mailbox, 302, "Large attachment"))

@@ -13,7 +13,7 @@ from shared.kinds.event_body import as_new, comparable, losses, zones_of
 from shared.kinds.event_listing import SELECT, SERIES, days_off, exceptions_of, may_have_attachments
 from shared.kinds.event_people import FILE_NAME, KeepPeople
 from shared.kinds.kind import Into
-from shared.kinds.mailbox import MARKS, bears, digest, listed, prefer, strangers, well
+from shared.kinds.mailbox import MARKS, bears, clean, digest, listed, prefer, strangers, well
 from shared.kinds.time_zones import instant
 from shared.model import Json, Kept, Mode, Owner, Restored
 
@@ -81,7 +81,7 @@ def _twin(kept: Kept, into: Into, mark: str) -> Steps[Json | None]:
 
 def _name(event: Json) -> tuple[object, ...]:
     moments = instant(event.get("start")), instant(event.get("end"))
-    return event.get("subject") or "", *moments, bool(event.get("recurrence"))
+    return clean(event.get("subject") or ""), *moments, bool(event.get("recurrence"))
 
 
 def _equal(twin: Json, record: Json, owner: Owner) -> Steps[bool]:

@@ -131,6 +131,12 @@ def test_skip_leaves_the_event_of_the_same_subject_and_times() -> None:
     )
 
 
+def test_a_subject_that_could_not_come_back_as_it_was_is_known_again() -> None:
+    there = {**EVENT, "id": "AAthere", "subject": "Control "}
+    restored, _ = give({**EVENT, "subject": "Control \x01\x0b"}, NONE, values(there), mode="skip")
+    assert (restored.outcome, restored.item_id) == ("skipped", "AAthere")
+
+
 def test_replace_leaves_an_equal_event_alone() -> None:
     restored, _ = give(MEETING, NONE, values({**MEETING, "id": "AAold"}), mode="replace")
     assert restored.outcome == "skipped"

@@ -357,6 +357,19 @@ def test_an_equal_task_is_not_replaced() -> None:
     assert (restored.outcome, written(asked)) == ("skipped", [])
 
 
+def test_a_completed_task_that_told_no_day_is_not_replaced_for_the_day_it_was_given() -> None:
+    day = {"dateTime": "2026-06-01T00:00:00.0000000", "timeZone": "UTC"}
+    there = {"id": "AAthere", "title": "Milch", "status": "completed", "completedDateTime": day}
+    restored, asked = give(bare(status="completed"), values(there), wave(NONE), NONE, NONE, NONE, mode="replace")
+    assert (restored.outcome, written(asked)) == ("skipped", [])
+
+
+def test_a_title_that_could_not_come_back_as_it_was_is_known_again() -> None:
+    there = {"id": "AAthere", "title": "Milch ", "status": "notStarted"}
+    restored, asked = give(bare(title="Milch \x0b"), values(there), wave(NONE), mode="skip")
+    assert (restored.outcome, written(asked)) == ("skipped", [])
+
+
 def test_where_titles_can_not_be_filtered_the_whole_list_is_read() -> None:
     other = {"id": "AAother", "title": "Brot"}
     restored, asked = give(bare(), error(400, "BadRequest"), values(other), ok({"id": "AAnew"}, 201))
