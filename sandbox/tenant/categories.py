@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, mailbox_scope
-from sandbox.tenant.mailbox_settings import READ, WRITE, the_configuration
+from sandbox.tenant.mailbox_settings import WRITE, the_configuration
 from sandbox.tenant.odata import skip_page
 from sandbox.tenant.settings_state import COLORS_OF_PRESETS as COLORS
 from sandbox.tenant.settings_state import Category, Override
@@ -13,6 +13,7 @@ from sandbox.tenant.settings_state import Category, Override
 routes = Routes()
 on = partial(routes, scope=mailbox_scope)
 CATEGORIES, OVERRIDES = "/users/{user}/outlook/masterCategories", "/users/{user}/inferenceClassification/overrides"
+LISTED = ("MailboxSettings.Read",)  # nothing higher is listed (Graph docs: outlookuser-list-mastercategories)
 OVERRIDES_MOST = 1000  # Graph docs: inferenceclassification-post-overrides
 
 
@@ -20,7 +21,7 @@ def category_json(category: Category) -> Json:
     return {"id": category.id, "displayName": category.name, "color": category.color}
 
 
-@on("GET", CATEGORIES, *READ, query=("$top", "$skip"))
+@on("GET", CATEGORIES, *LISTED, query=("$top", "$skip"))
 async def list_categories(call: Call, user: str) -> Answer:
     found = list(the_configuration(call, user).categories.values())
     return skip_page(call, found, category_json, default=100, most=1000)
@@ -33,7 +34,7 @@ def _category(call: Call, user: str, category: str) -> Category:
     return found
 
 
-@on("GET", CATEGORIES + "/{category}", *READ)
+@on("GET", CATEGORIES + "/{category}", *LISTED)
 async def get_category(call: Call, user: str, category: str) -> Answer:
     return Answer(200, category_json(_category(call, user, category)))
 
@@ -82,7 +83,7 @@ def override_json(override: Override) -> Json:
     return {"id": override.id, "classifyAs": override.classify_as, "senderEmailAddress": sender}
 
 
-@on("GET", OVERRIDES, "Mail.Read", "Mail.ReadWrite")
+@on("GET", OVERRIDES, "Mail.Read")
 async def list_overrides(call: Call, user: str) -> Answer:
     found = the_configuration(call, user).overrides.values()
     return Answer(200, {"value": [override_json(o) for o in found]})

@@ -9,12 +9,13 @@ from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, mailbox_sc
 from sandbox.tenant.mail_access import the_folder, the_mailbox
 from sandbox.tenant.mail_changes import read_recipient
 from sandbox.tenant.mailbox import Mailbox
-from sandbox.tenant.mailbox_settings import READ, WRITE, the_configuration
+from sandbox.tenant.mailbox_settings import WRITE, the_configuration
 from sandbox.tenant.settings_state import Rule
 
 routes = Routes()
 on = partial(routes, scope=mailbox_scope)
 PATH = "/users/{user}/mailFolders/{folder}/messageRules"
+LISTED = ("MailboxSettings.Read",)  # nothing higher is listed (Graph docs: mailfolder-list-messagerules)
 TEXTS = (
     "bodyContains", "bodyOrSubjectContains", "categories", "headerContains", "recipientContains", "senderContains",
     "subjectContains",
@@ -64,14 +65,14 @@ def _the_rule(call: Call, user: str, folder: str, rule: str) -> tuple[Mailbox, R
     return mailbox, found
 
 
-@on("GET", PATH, *READ)
+@on("GET", PATH, *LISTED)
 async def list_rules(call: Call, user: str, folder: str) -> Answer:
     mailbox = _inbox(call, user, folder)
     rules = sorted(the_configuration(call, user).rules.values(), key=lambda r: int(r.props["sequence"]))
     return Answer(200, {"value": [rule_json(mailbox, r) for r in rules]})
 
 
-@on("GET", PATH + "/{rule}", *READ)
+@on("GET", PATH + "/{rule}", *LISTED)
 async def get_rule(call: Call, user: str, folder: str, rule: str) -> Answer:
     return Answer(200, rule_json(*_the_rule(call, user, folder, rule)))
 

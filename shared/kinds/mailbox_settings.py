@@ -43,7 +43,7 @@ class MailboxSettings(Kind):
     lane: ClassVar[str] = "mailbox"
     exclusive_lane: ClassVar[bool] = True
     read_permissions: ClassVar[tuple[str, ...]] = (READ, READ_MAIL)
-    write_permissions: ClassVar[tuple[str, ...]] = ("MailboxSettings.ReadWrite", "Mail.ReadWrite")
+    write_permissions: ClassVar[tuple[str, ...]] = (READ, READ_MAIL, "MailboxSettings.ReadWrite", "Mail.ReadWrite")
     has_folders: ClassVar[bool] = False
     server_owned: ClassVar[frozenset[str]] = frozenset(
         {"id", "archiveFolder", "userPurpose", "o365:Id", "o365:CreatedDateTime", "o365:LastModifiedDateTime"}

@@ -36,7 +36,7 @@ class Rules(Kind):
     lane: ClassVar[str] = "mailbox"
     exclusive_lane: ClassVar[bool] = True
     read_permissions: ClassVar[tuple[str, ...]] = (READ, "Mail.Read")
-    write_permissions: ClassVar[tuple[str, ...]] = ("MailboxSettings.ReadWrite", "Mail.ReadWrite")
+    write_permissions: ClassVar[tuple[str, ...]] = (READ, "MailboxSettings.ReadWrite", "Mail.ReadWrite")
     has_folders: ClassVar[bool] = False
     server_owned: ClassVar[frozenset[str]] = frozenset(
         {
