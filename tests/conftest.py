@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.canary import Ear, left_in_account, left_in_files
+
+_EAR = pytest.StashKey[Ear]()
 _CLOSING_LINES = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_CLOSING_LINES] = []
+    config.stash[_EAR] = ear = Ear()
+    logging.getLogger().addHandler(ear)
+    logging.getLogger("holdfast").setLevel(logging.DEBUG)
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_logged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In any test, whatever it is about."""
+    ear = request.config.stash[_EAR]
+    ear.heard.clear()
+    yield
+    assert ear.heard == []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for line in config.stash[_CLOSING_LINES]:
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_secret_in_a_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield
+    assert left_in_files(tmp_path_factory.getbasetemp()) == []
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +50,7 @@ def azurite() -> Iterator[str]:
 
     with emulator.running() as connection_string:
         yield connection_string
+        assert asyncio.run(left_in_account(connection_string)) == [], "a secret in what the tests left"
 
 
 @pytest.fixture(scope="session")

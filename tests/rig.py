@@ -34,6 +34,7 @@ from shared.vault.memory import MemoryBlobs, MemoryReaper
 from shared.vault.memory_parcels import MemoryParcels
 from shared.vault.vault import Vault
 from shared.work import tickets
+from tests.canary import left_in
 from tests.near_wire import NearWire, near_tenant
 
 T = TypeVar("T")
@@ -415,7 +416,10 @@ async def worlds(
         tokens = {app: Token(running, app) for app in ("backup", "restore", "notes")}
         await wire.start()
         stack.push_async_callback(wire.stop)
-        yield Worlds(running, wire, tokens, clock, MemoryBlobs(lambda: clock._now), MemoryRows(), Queues(clock))
+        made = Worlds(running, wire, tokens, clock, MemoryBlobs(lambda: clock._now), MemoryRows(), Queues(clock))
+        yield made
+        messages = [one.message.text for one in made.queues.sent]
+        assert left_in(made.blobs.blobs, made.rows.dump(), messages) == [], "a secret in what a test left"
 
 
 def graph_settings(running: Running) -> GraphSettings:

@@ -20,6 +20,7 @@ from shared.flows.house import House, Limits, Policy
 from shared.kinds.lossless import lossless
 from shared.model import Owner
 from shared.ports import Message, Row
+from tests.canary import left_in
 from tests.crash import truth
 from tests.rig import Probe, Saved, Worlds, deliver, died, drain, load, process, save, worlds
 
@@ -185,6 +186,8 @@ async def ended(stage: Stage, outcome: Outcome) -> Outcome:
     outcome.broken += stage.broken_now() + blind_writes(outcome.trace)
     allowed = stage.story.leftover_bytes * outcome.deaths
     outcome.broken += truth.broken_at_the_end(stage.worlds, leftover_bytes=allowed)
+    messages = [one.message.text for one in stage.worlds.queues.sent]
+    outcome.broken += left_in({}, stage.worlds.rows.dump(), messages)
     outcome.catalog = await truth.canonical(stage.worlds)
     outcome.tenant = truth.tenant_content(stage.worlds)
     outcome.report = report(stage)
