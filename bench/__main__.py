@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import big, care, drives, kinds, listing, mailbox, search, side_by_side, talk, teams
+from bench import big, care, drives, kinds, listing, mailbox, search, side_by_side, talk, teams, whole
 from bench.figures import Chapter, Tell
 
 PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {
     "teams": teams.run,
     "mailbox": mailbox.run,
     "talk": talk.run,
+    "whole": whole.run,
     "big": big.run,
     "rclone": side_by_side.run,
 }

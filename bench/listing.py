@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,8 @@ from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
 from shared.model import Account, Feed, Header, Owner, Page, Part, Version
 
-SIZES = (10_000, 100_000)  # versions; each makes two rows
+MOST = int(os.environ.get("HOLDFAST_BENCH_VERSIONS", "100000"))
+SIZES = (MOST // 10, MOST)  # versions; each makes two rows
 PER_FOLDER = 100
 PER_PAGE = 500
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -40,6 +40,8 @@ def read_sharing(item_path: str) -> Steps[tuple[Json, tuple[str, ...]]]:
 def _without_addresses(permission: Json) -> Json:
     """A link's address opens the item to whoever reads it, and a restored link gets a new one: it isn't kept."""
     kept = {key: value for key, value in permission.items() if key != "shareId"}
+    if kept.get("expirationDateTime") == NEVER:  # the same as none: one sharing must not look like two
+        del kept["expirationDateTime"]
     if isinstance(kept.get("link"), dict):
         kept["link"] = {k: v for k, v in kept["link"].items() if k not in ("webUrl", "webHtml")}
     return kept

@@ -65,6 +65,7 @@ class Lists(Kind):
         "older versions of items: they are kept by policy, but Graph takes no version with its old date and author",
         "attachments are kept and given back where SharePoint's own hosts are configured and the app has a certificate",
         "folders in lists come back where SharePoint's own hosts are configured and the app has a certificate",
+        "a folder of a list comes back by its name alone: its title and other values are not set",
         "links, pictures, places and thumbnails in columns: Graph takes none",
         "columns of managed metadata whose term set Graph does not tell come back as text",
         "people whom the target site does not know yet: Graph adds nobody to a site's list of people",

@@ -18,6 +18,7 @@ from shared.model import Json, Restored
 NO_FOLDER = f"its folder, it comes back at the list's top: {CLOSED}"
 A_FOLDER = f"a folder of a list; what lies in it comes back at the list's top: {CLOSED}"
 REFUSED = "its folder, it comes back at the list's top: SharePoint did not take it there"
+BARE = "a folder of a list comes back by its name alone: its title and other values are not set"
 SENT = {**JSON, "Content-Type": "application/json"}
 
 
@@ -95,9 +96,10 @@ def make_folder(record: Json, into: Into) -> Steps[Restored]:
         return Restored("skipped", note=A_FOLDER)
     if found.there:
         return Restored("skipped", note="the folder is in the list")
-    yield foretold(())
+    losses = (BARE,) if (record.get("fields") or {}).get("Title") else ()
+    yield foretold(losses)
     if (yield from found.make()):
-        return Restored("created")
+        return Restored("created", losses=losses)
     return Restored("failed", note="SharePoint refused the folder; folders may be switched off in the list's settings")
 
 
