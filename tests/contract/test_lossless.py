@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from shared.flows.house import Limits
 from shared.kinds import KINDS
 from shared.kinds.lossless import EXPORTED_TOGETHER
 from shared.model import Owner, Place, Selection, Version
+from tests.canary import Left
 from tests.contract.kinds_stage import Stage, staged
 from tests.rig import drain
 from tests.unit.flows.test_export import files_of
@@ -106,6 +108,24 @@ async def test_mail_comes_back_with_what_neither_mime_nor_json_shows() -> None:
         assert all(message.extended[HIDDEN] == str(message.props.get("subject")) for message in there)
         assert not [f.name for f in stage.worlds.tenant.mailboxes[other.id].folders.values() if "Holdfast" in f.name]
         assert stage.worlds.tenant.outbox == []
+
+
+async def test_the_address_of_an_import_stays_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with staged("mail+lossless") as stage:
+        owner, other = stage.owner("adele"), stage.newcomer("bo")
+        await stage.back_up(owner)
+        await stage.give_back(owner, Place(other, "original"))
+        sessions = [secret for secret in stage.worlds.tenant.issued if secret in stage.worlds.tenant.import_sessions]
+        assert sessions
+        left = Left()
+        left.logs(caplog.records)
+        left.add("rows", repr([vars(p) for t in stage.worlds.rows._tables.values() for p in t.values()]))
+        left.add("messages", repr(stage.worlds.queues.sent))
+        for name, data in stage.worlds.blobs.blobs.items():
+            left.add(name, data)
+        assert len(left.pieces) > 5
+        assert left.find(sessions) == []
 
 
 async def test_a_stream_that_is_not_taken_leaves_mime_and_json() -> None:

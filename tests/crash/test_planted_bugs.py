@@ -16,7 +16,7 @@ from shared.flows.clerk import Clerk
 from shared.flows.keep import Keeper
 from shared.flows.sheet import Sheet, after
 from shared.graph.steps import Steps
-from shared.kinds import contact_items, mail_messages, mail_restore
+from shared.kinds import contact_items, mail_messages, mail_restore, mail_stream
 from shared.kinds.files import Files
 from shared.kinds.kind import Into, Kind
 from shared.model import FeedState, Gone, Kept, Listing, Lost, Mode, Page, Restored, Seen, Taken, Version
@@ -29,6 +29,7 @@ from tests.rig import Probe
 Plant = Callable[[pytest.MonkeyPatch], None]
 FULL, DAY, EXPIRED, LARGE = "the first full backup", "a day of work", "every cursor expired", "large files"
 ELSEWHERE = "everything into another person's folder"
+WHOLE = "mail+lossless: given back into an empty place"
 REFUSED_ONCE = [{"match": {"path": r"messages/[^/]+/\$value"}, "do": "status", "status": 403, "times": 1}]
 BAD_ONCE = [{"match": {"path": r"messages/[^/]+/\$value"}, "do": "status", "status": 400, "times": 1}]
 
@@ -204,6 +205,10 @@ def found_is_taken_for_finished(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(contact_items, "restore", restore)
 
 
+def what_is_imported_bears_no_mark(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(mail_stream, "marked", lambda body, mark: body)
+
+
 BUGS: list[tuple[Plant, str, list[dict[str, Any]]]] = [
     (feeds_row_before_the_page, FULL, []),
     (feeds_row_before_the_rows, FULL, []),
@@ -221,6 +226,7 @@ BUGS: list[tuple[Plant, str, list[dict[str, Any]]]] = [
     (rows_are_written_without_their_etag, FULL, []),
     (the_mark_is_never_looked_for, ELSEWHERE, []),
     (found_is_taken_for_finished, ELSEWHERE, []),
+    (what_is_imported_bears_no_mark, WHOLE, []),
 ]
 
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from shared.errors import Misconfigured, NotPermitted, Throttled, Unreachable
 from shared.graph.hosts import OffList
 from shared.graph.http import GraphClient, GraphSettings
-from shared.graph.steps import Reply, delete, get, patch, post, put
+from shared.graph.steps import Reply, Step, delete, get, patch, post, put
 from shared.ports import Scope
 from tests.unit.graph import stage
 from tests.unit.graph.stage import CANARY, DRIVE, MAIL, Clock, Stage, Tokens, cut, hung_up, led_to, plain, refused, said
@@ -183,6 +183,13 @@ async def test_writes_that_may_be_repeated_are(on: Stage) -> None:
     for step in (patch("/x", {"a": 1}), put("/x/photo/$value", b"jpg"), delete("/x")):
         on.graph.plays = [hung_up, plain(b"", 204)]
         assert (await on.client.send(step, MAIL)).status == 204
+
+
+async def test_a_request_that_only_reads_is_repeated_whatever_its_method(on: Stage) -> None:
+    on.graph.plays = [hung_up, said({"value": []})]
+    asking = Step("POST", "/admin/exchange/mailboxes/m/exportItems", body={"itemIds": ["i"]}, asks=True)
+    assert (await on.client.send(asking, MAIL)).status == 200
+    assert len(on.graph.seen) == 2
 
 
 async def test_an_unreachable_host_is_a_verdict_even_for_a_create(tmp_path: Path) -> None:
