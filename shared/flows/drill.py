@@ -278,7 +278,7 @@ def _why_not(kind: Kind, scratch: Owner | None) -> str:
     if not kind.has_folders:
         return "it lies in no folders: what is given back would take the place of the scratch owner's own"
     if not kind.removal:
-        return "Microsoft Graph has no way to remove what would be given back"
+        return "what is given back makes no folder of its own that could be looked through and removed as a whole"
     if scratch is None:
         return f"no scratch place of its sort is named ({', '.join(sorted(kind.owner_types))})"
     return ""
