@@ -51,6 +51,7 @@ RESTORE_ROLES = frozenset({
     "Sites.Manage.All", "User.ReadWrite.All", "MailboxFolder.Read.All", "MailboxFolder.ReadWrite.All",
     "MailboxItem.Read.All", "MailboxItem.ImportExport.All",
     "Chat.Create", "Chat.Read.All", "Chat.ReadBasic.All",
+    "AppCatalog.Read.All",
     "Teamwork.Migrate.All", "Channel.Create", "Channel.ReadBasic.All", "ChannelMessage.Read.All", "TeamMember.Read.All",
     "Team.Create", "User.ReadBasic.All", "TeamSettings.ReadWrite.All", "TeamMember.ReadWrite.All",
     "ChannelMember.ReadWrite.All", "TeamsTab.ReadWrite.All", "TeamsAppInstallation.ReadWriteForTeam.All",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes
-from sandbox.tenant.odata import read_view
+from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, directory_scope
+from sandbox.tenant.odata import read_filter, read_view
 from sandbox.tenant.team_json import BASIC_TEAM, TEAM, channel_json, member_json, team_json, team_roles
 from sandbox.tenant.teams_calls import (
     GROUP_ROLES,
@@ -142,8 +142,18 @@ async def installed(call: Call, team: str) -> Answer:
 def app_json(call: Call, app: str) -> Json:
     name, store = call.tenant.teams.catalogue.get(app, "Unknown app"), not app.startswith("own-")
     return {
-        "id": app, "externalId": None, "displayName": name, "distributionMethod": "store" if store else "organization",
+        "id": app, "externalId": None if store else f"manifest of {name}", "displayName": name,
+        "distributionMethod": "store" if store else "organization",
     }  # fmt: skip
+
+
+@routes("GET", "/appCatalogs/teamsApps", "AppCatalog.Read.All", "AppCatalog.ReadWrite.All", scope=directory_scope,
+        query=("$filter", "$skiptoken"))  # fmt: skip
+async def catalogue(call: Call) -> Answer:
+    """An app of a tenant's own has another id in each, and the id of its manifest in all (Graph docs: teamsapp)."""
+    every = [app_json(call, app) for app in call.tenant.teams.catalogue]
+    test = read_filter(call.query["$filter"], lambda name: name in every[0]) if "$filter" in call.query else None
+    return listing(call, [app for app in every if test is None or test(app)], default=100, most=999)
 
 
 @routes("POST", "/teams/{team}/installedApps", *APPS_WRITE, "Group.ReadWrite.All", scope=team_scope)

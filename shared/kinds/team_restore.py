@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from shared.errors import Unreachable
-from shared.graph.steps import Refused, Reply, Steps, get, patch, post, segment
+from shared.graph.steps import Refused, Reply, Steps, get, odata_string, patch, post, segment
 from shared.kinds import channel_places
 from shared.kinds.channel_listing import team_of
 from shared.kinds.channel_places import channel_name, member, permitted
@@ -37,6 +37,7 @@ NO_MEMBER = "a member who is not in the target, or may not be added"
 CONSENT = "the permissions that were consented to for an app"
 MEMBER_WRITE, TAB_WRITE, TAG_WRITE = "TeamMember.ReadWrite.All", "TeamsTab.ReadWrite.All", "TeamworkTag.ReadWrite.All"
 APP_WRITE, SETTINGS_WRITE = "TeamsAppInstallation.ReadWriteForTeam.All", "TeamSettings.ReadWrite.All"
+CATALOGUE = "AppCatalog.Read.All"  # only where an app goes by another id
 PEOPLE_WRITE = "ChannelMember.ReadWrite.All"
 _CATALOGUE = "https://graph.microsoft.com/v1.0/appCatalogs/teamsApps/"
 
@@ -127,14 +128,28 @@ def _app(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
     if any((one.get("teamsApp") or {}).get("id") == app for one in found):
         return Restored("skipped", app, note="the app is installed")
     reply = yield post(f"{into.path}/installedApps", {"teamsApp@odata.bind": _CATALOGUE + segment(app)})
+    if reply.status == 404 and (twin := (yield from _twin(kept.record.get("teamsApp") or {}))):
+        app = twin
+        reply = yield post(f"{into.path}/installedApps", {"teamsApp@odata.bind": _CATALOGUE + segment(app)})
     if reply.status == 404:
         return Restored("skipped", losses=(NO_APP,), note=NO_APP)
-    if not _is_there(reply):
-        permitted(reply, into.owner, APP_WRITE)
-        if not reply.ok:
-            reply.json  # noqa: B018
+    if _is_there(reply):
+        return Restored("skipped", app, note="the app is installed")
+    if not permitted(reply, into.owner, APP_WRITE).ok:
+        reply.json  # noqa: B018
     lost = (CONSENT,) if kept.record.get("consentedPermissionSet") else ()
     return Restored("created", app, lost)
+
+
+def _twin(app: Json) -> Steps[str]:
+    """An organisation's own app has an id of its own in each tenant, and one id of its manifest in all of them (Graph
+    docs: teamsapp: externalId). "" where the catalogue has none, or may not be read."""
+    manifest = app.get("externalId")
+    if not isinstance(manifest, str) or not manifest:
+        return ""
+    reply = yield get(f"/appCatalogs/teamsApps?$filter=externalId%20eq%20{odata_string(manifest)}", batchable=False)
+    found = reply.values if reply.ok else []
+    return str(found[0]["id"]) if len(found) == 1 else ""
 
 
 # --- channels with their tabs and members
@@ -176,6 +191,8 @@ def _tabs(path: str, wanted: Sequence[Json], into: Into) -> Steps[tuple[int, lis
             "configuration": {n: settings[n] for n in _SETTINGS if settings.get(n) is not None},
         }  # fmt: skip
         made = yield post(f"{path}/tabs", body)
+        if made.status in (400, 403, 404) and (twin := (yield from _twin(tab.get("teamsApp") or {}))) not in ("", app):
+            made = yield post(f"{path}/tabs", {**body, "teamsApp@odata.bind": _CATALOGUE + segment(twin)})
         if _is_there(made):
             continue
         if made.status in (400, 404) or (made.status == 403 and not _no_role(made)):

@@ -43,6 +43,7 @@ class Teams(Kind):
         "Channel.ReadBasic.All", "ChannelMember.ReadWrite.All", "TeamsTab.ReadWrite.All",
         "TeamsAppInstallation.ReadWriteForTeam.All", "TeamworkTag.ReadWrite.All",
     )  # fmt: skip
+    spare_permissions: ClassVar[tuple[str, ...]] = (team_restore.CATALOGUE,)
     server_owned: ClassVar[frozenset[str]] = frozenset(
         {
             "id", "createdDateTime", "internalId", "webUrl", "tenantId", "summary", "email", "migrationMode",

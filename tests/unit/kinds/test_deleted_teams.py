@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sandbox.tenant.happenings import mutate
 from shared.flows import plan
 from shared.kinds.channels import DELETED_IMAGES
@@ -40,8 +42,8 @@ async def test_the_last_words_of_a_team_are_kept_though_it_is_gone_and_what_was_
         assert [row["problem"] for row in stage.worlds.rows.dump()["lanes"] if row.get("problem")] == []
 
 
-async def test_a_team_that_was_deleted_before_the_first_backup_is_kept_by_its_id() -> None:
-    async with staged("channels") as stage:
+async def test_a_team_that_was_deleted_before_the_first_backup_is_kept_by_its_id(traffic: Path | None) -> None:
+    async with staged("channels", traffic) as stage:
         mutate(stage.worlds.tenant, [{**LAST_WORDS, "image": PICTURE}, {"do": "delete_team", "team": "crew"}])
         await ticked(stage)
         found = await there(stage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.teams_dump import dump_teams
@@ -33,6 +34,18 @@ async def test_an_app_that_the_catalogue_lacks_is_told_and_the_rest_comes_back()
         assert losses["an app that the target's catalogue does not have"] == 2  # the app, and its tab
         assert team["apps"] == ["com.microsoft.teamspace.tab.web"]
         assert [tab[0] for tab in team["channels"]["Design"]["tabs"]] == ["Style guide"]
+
+
+async def test_an_app_of_the_organisation_is_known_by_its_manifest_elsewhere(traffic: Path | None) -> None:
+    async with staged("teams", traffic, seed="awkward") as stage:
+        stage.newcomer("bo")
+        await stage.back_up(stage.owner("adele"))
+        catalogue = stage.worlds.tenant.teams.catalogue
+        catalogue["own-app-of-there"] = catalogue.pop("own-app-1")
+        assert await given_back(stage) == {}
+        team = dump_teams(stage.worlds.tenant)["bo"]
+        assert team["apps"] == ["com.microsoft.teamspace.tab.web", "own-app-of-there"]
+        assert [(tab[0], tab[1]) for tab in team["channels"]["General"]["tabs"]] == [("Own", "own-app-of-there")]
 
 
 async def test_private_channels_come_back_as_narrow_as_they_were() -> None:
