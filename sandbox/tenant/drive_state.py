@@ -52,6 +52,8 @@ class Drive:
         self.sessions: dict[str, Any] = {}  # upload sessions by token
         self.spool: Path | None = None
         self.created = now
+        self.values: dict[str, dict[str, Any]] = {}  # of a library's files, by item: values of the list's columns
+        self.numbers: dict[str, int] = {}  # of the same in the list
         self.history_size = 0
         self.root = self._new_item("root", None, folder=True, by=self.author, now=now)
         self.record(self.root, now)

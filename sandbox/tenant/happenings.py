@@ -14,6 +14,7 @@ def all_mutations() -> dict[str, Any]:
         conversations,
         drives,
         group_mutations,
+        library_items,
         mutations,
         onenote_mutations,
         planner_mutations,
@@ -30,7 +31,7 @@ def all_mutations() -> dict[str, Any]:
     everybody = (
         mutations, calendar_mutations, drives, group_mutations, planner_mutations, settings_mutations,
         site_columns, site_drive_mutations, site_list_mutations, site_page_mutations, todo_mutations, teams_mutations,
-        conversations, onenote_mutations,
+        conversations, onenote_mutations, library_items,
     )  # fmt: skip
     for module in everybody:
         out |= module.mutations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.tenant.drive_mutations import item_at
+from sandbox.tenant.library_items import seed_file_values
 from sandbox.tenant.seed_drives import fill_awkward, fill_everyday, fill_small, put
 from sandbox.tenant.site_columns import add_site_type
 from sandbox.tenant.site_drives import add_library
@@ -24,6 +25,7 @@ def seed_small_libraries(tenant: Tenant, name: str) -> None:
     contracts = add_library(tenant, site, "Contracts")
     for number in range(3):
         put(tenant, contracts, f"2025/contract {number}.txt", f"contract {number}\n".encode() * 30, aged_days=number)
+    seed_file_values(tenant, name)
 
 
 def seed_awkward_libraries(tenant: Tenant, name: str, user: User, *, huge: int) -> None:

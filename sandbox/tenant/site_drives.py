@@ -31,7 +31,8 @@ def add_library(tenant: Tenant, site: Site, name: str = DEFAULT, *, made: SiteLi
         owner=own, author=author, web_url=f"{site.web_url}/{quote(leaf)}", kind="documentLibrary",
         now=tenant.clock(), site=site.id, name=name,
     )  # fmt: skip
-    drive.list_id = (made or lists_of(tenant, site).add(name, "documentLibrary")).id
+    library = made or lists_of(tenant, site).add(name, "documentLibrary")
+    library.name, drive.list_id = leaf, library.id
     tenant.drives[drive.id] = drive
     site.drives.append(drive.id)
     tenant.touch()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from sandbox.tenant import library_items
 from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, units
 from sandbox.tenant.odata import context, number, ordered, read_filter, sort_key, split_top
 from sandbox.tenant.site_list_access import READ, WRITE, item_of, shelf_of
@@ -154,7 +155,7 @@ async def delta_items(call: Call, site: str, list_: str) -> Answer:
     own = shelf.list
     text, options = call.query.get("token") or call.query.get("$skiptoken"), call.tenant.options
     if is_library(own):
-        raise Refusal(501, "notSupported", "The simulated tenant has a library's changes at its drive.")
+        return library_items.delta(call, own.id, text)
     if text == "latest":
         return _told(call, [], {"s": own.log.last, "e": own.epoch, "q": {}}, last=True)
     if text is None:
@@ -211,6 +212,8 @@ def _told(call: Call, value: list[Json], state: Json, *, last: bool) -> Answer:
 
 @one("GET", ITEM, *READ, query=("$select", "$expand"))
 async def get_item(call: Call, site: str, list_: str, item: str) -> Answer:
+    if is_library(shelf_of(call, site, list_).list):
+        return library_items.get(call, shelf_of(call, site, list_).list.id, item)
     shelf, found = item_of(call, site, list_, item)
     return Answer(200, item_json(call, shelf, found, {"$expand": "fields", **call.query}))
 

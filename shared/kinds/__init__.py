@@ -7,6 +7,7 @@ from shared.kinds.chats import Chats
 from shared.kinds.contacts import Contacts
 from shared.kinds.conversations import Conversations
 from shared.kinds.events import Events
+from shared.kinds.file_values import FileValues
 from shared.kinds.files import Files
 from shared.kinds.group_calendar import GroupCalendar
 from shared.kinds.groups import Groups
@@ -26,7 +27,7 @@ from shared.kinds.user_plans import UserPlans
 
 ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
-    Sites(), Lists(), Pages(), OneNote(),
+    Sites(), Lists(), Pages(), FileValues(), OneNote(),
     Groups(), Planner(), Conversations(), GroupCalendar(),
     Teams(), Channels(), Chats(), UserPlans(),
 )  # fmt: skip

@@ -71,7 +71,7 @@ class Files(Kind):
         "owners, site groups, limited views, links with a password and inherited grants",
         "a OneNote notebook comes back as a folder of its section files, to be opened in OneNote for the desktop",
         "shortcuts into other drives, retention and sensitivity labels, check-outs",
-        "column values and content types of files in libraries are not kept: each file would cost a request more",
+        "values of columns, content types and labels of files in libraries: kept (file-values) and not given back",
         "dates of folders, where the service sets its own",
     )
     rooted = True
