@@ -54,7 +54,8 @@ class Lossless(Kind):
         return seen and _tagged(seen)
 
     def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
-        taken = yield from super().capture(feed, seen, prior)  # type: ignore[safe-super]
+        plain = replace(seen, tag=seen.tag.removesuffix(WITH_STREAM))  # a kind may read its own tag
+        taken = yield from super().capture(feed, plain, prior)  # type: ignore[safe-super]
         if not isinstance(taken, Capture) or seen.folderish:
             return taken
         if same := self.stream_again(taken, prior):
@@ -64,7 +65,7 @@ class Lossless(Kind):
         reply = yield step
         if reply.ok:
             return _with(taken, reply.body if reply.part is None else reply.part)
-        return _without(taken, seen, reply)
+        return _without(taken, plain, reply)
 
     def stream_again(self, taken: Capture, prior: Version | None) -> Part | None:
         """The kept stream, if it still says all that this item's record does not."""
@@ -173,6 +174,6 @@ def _without(taken: Capture, seen: Seen, reply: Reply) -> Capture:
     return replace(
         taken,
         notes=(*taken.notes, note),
-        tag=seen.tag.removesuffix(WITH_STREAM) if again else None,
+        tag=seen.tag if again else None,
         refused=REFUSED if reply.status in (401, 403) else "",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,18 @@ async def test_every_item_of_a_mailbox_is_kept_as_a_stream_too() -> None:
             assert len(found) > 2
             assert [version.notes for version in found] == [()] * len(found)
             assert {(await stream_of(stage, version))["of"] for version in found} == {of}
+
+
+async def test_beside_the_exports_nothing_more_is_asked_for() -> None:
+    for kind in ("mail", "contacts", "events", "tasks"):
+        asked = []
+        for play in (kind, f"{kind}+lossless"):
+            async with staged(play, limits=TOGETHER) as stage:
+                await stage.back_up(stage.owner("adele"))
+                asked.append(Counter(stage.asked("backup")))
+        more = asked[1] - asked[0]
+        ours = ("/exportItems", "POST /users/{id}/{id}", "/settings/exchange")  # the second translates ids
+        assert all(name.endswith(ours) for name in more), more
 
 
 async def test_twenty_items_ride_in_one_request() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared import wiring
 from shared.errors import Misconfigured
 from shared.knobs import BY_NAME, KNOBS, PREFIXES
 from shared.readings import EMULATOR, ncrontab
@@ -262,6 +263,16 @@ def test_the_app_that_backs_up_knows_the_target_tenant_by_name_only() -> None:
 def test_a_role_that_does_not_exist_has_no_doors_and_is_told() -> None:
     assert [role({"HOLDFAST_ROLE": asked}) for asked in ("admin", "", " restore ")] == ["", "all", "restore"]
     assert "HOLDFAST_ROLE: 'admin' can't be used" in problems(with_(HOLDFAST_ROLE="admin"))
+
+
+def test_the_kinds_are_those_of_the_mode() -> None:
+    on = read(with_(BACKUP_LOSSLESS="on", EVENTS_PEOPLE="none"))
+    plain, whole = wiring._kinds(read(GOOD)), wiring._kinds(on)
+    assert plain.keys() == whole.keys()
+    changed = {name for name in plain if type(plain[name]) is not type(whole[name])}
+    assert changed == {"mail", "contacts", "events", "tasks"}
+    assert whole["events"].keep_people == "none"  # type: ignore[attr-defined]
+    assert wiring._limits(on).at_once == 20
 
 
 def test_the_lossless_mode_is_off_and_needs_a_cloud_that_has_it() -> None:
