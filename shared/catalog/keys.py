@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from datetime import UTC, datetime
 
 from shared.model import Feed, Owner
@@ -23,16 +24,19 @@ _MICROS_MAX = 9_999_999_999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._,@")
+_PLAIN = re.compile(r"[A-Za-z0-9\-._,@]*")
 
 
 def tag(text: str) -> str:
     """26 base32 characters that stand for an id of any length and alphabet."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return base64.b32encode(digest).decode("ascii").lower()[:26]
+    return base64.b32encode(digest[:20]).decode("ascii").lower()[:26]  # of 32 characters; more bytes would change none
 
 
 def plain(text: str) -> str:
     """Text as part of a key: readable, and distinct for distinct texts."""
+    if _PLAIN.fullmatch(text):  # most are; a walk over a vault asks for very many
+        return text
     raw = text.encode("utf-8", "surrogatepass")
     return "".join(chr(byte) if byte in _KEPT else f"={byte:02X}" for byte in raw)
 

@@ -19,6 +19,7 @@ AUDIT = "audit/"
 SEARCH = "search/"
 
 _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
+_PLAIN = re.compile(r"[A-Za-z0-9\-._]+")
 _PAGE = re.compile(r"pages/([^/]+)/([^/]+)/([^/]+)/([a-z2-7]{26})/([0-9]{10})\.zip")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -37,7 +38,7 @@ class Address:
 def tag(text: str) -> str:
     """26 base32 characters that stand for an id of any length and alphabet."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return base64.b32encode(digest).decode("ascii").lower()[:26]
+    return base64.b32encode(digest[:20]).decode("ascii").lower()[:26]
 
 
 def segment(text: str) -> str:
@@ -46,6 +47,8 @@ def segment(text: str) -> str:
         if not text:
             raise ValueError("an empty name can't be part of a blob's name")
         return "=2E" * len(text)
+    if _PLAIN.fullmatch(text):
+        return text
     raw = text.encode("utf-8", "surrogatepass")
     return "".join(chr(byte) if byte in _KEPT else f"={byte:02X}" for byte in raw)
 
