@@ -7,7 +7,9 @@ from typing import Any
 
 DOMAIN = "contoso.example"
 ADELE, BERND, CHLOE, ERIKA, AWKWARD = (f"{n}@{DOMAIN}" for n in ("adele", "bernd", "chlo", "erika", "awkward"))
+CREW, CREW_SITE = f"crew@{DOMAIN}", "contoso.sharepoint.com/sites/crew"
 DAY = "2026-11-23"
+LIBRARY = "crew/Documents"
 
 
 def a_day(tree: Path) -> list[dict[str, Any]]:
@@ -49,7 +51,23 @@ def a_day(tree: Path) -> list[dict[str, Any]]:
         {"do": "add_category", "user": ADELE, "name": "Project X", "color": "preset5"},
         {"do": "edit_user", "user": ADELE, "job_title": "Head of everything"},
     ]
-    return [*mail, *contacts, *files, *rest, *people]
+    return [*mail, *contacts, *files, *rest, *people, *_a_day_together()]
+
+
+def _a_day_together() -> list[dict[str, Any]]:
+    """Of the group, its team, its plan and its site."""
+    design = {"team": "crew", "channel": "Design"}
+    row = {"site": "crew", "list_name": "Projects"}
+    return [
+        {"do": "edit_group", "group": "crew", "description": "Everybody, and Nina soon"},
+        {"do": "post_message", **design, "by": "adele", "text": "<p>A third draft</p>", "reply_to": "First draft"},
+        {"do": "edit_message", **design, "text": "Nicer than the first", "to": "<p>Much nicer</p>"},
+        {"do": "edit_planner_task", "group": "crew", "plan": "Launch", "task": "Buy rocket", "percentComplete": 50},
+        {"do": "add_list_item", **row, "title": "Voyager", "Budget": 7.25, "Code": "P4"},
+        {"do": "edit_list_item", **row, "item": "Mercury", "Budget": 1.5},
+        {"do": "edit_page", "site": "crew", "name": "Plan.aspx", "html": "<h2>Plan B</h2>"},
+        {"do": "add_file", "user": LIBRARY, "path": "Finance/Budget.txt", "text": "enough\n"},
+    ]
 
 
 def the_disaster(contacts: list[str]) -> list[dict[str, Any]]:
@@ -59,4 +77,23 @@ def the_disaster(contacts: list[str]) -> list[dict[str, Any]]:
         *({"do": name, "user": user} for user in (ADELE, AWKWARD) for name in emptied),
         {"do": "edit_user", "user": ADELE, "job_title": "Nobody"},
         *({"do": "delete_contact", "user": CHLOE, "name": name} for name in contacts),
+        *_gone_together(),
+    ]
+
+
+def _gone_together() -> list[dict[str, Any]]:
+    """Somebody tidies up what is everybody's."""
+    row = {"site": "crew", "list_name": "Projects"}
+    return [
+        {"do": "edit_group", "group": "crew", "description": ""},
+        {"do": "leave_group", "group": "crew", "user": BERND},
+        {"do": "delete_channel", "team": "crew", "channel": "Design"},
+        {"do": "drop_tag", "team": "crew", "name": "On call"},
+        {"do": "team_setting", "team": "crew", "group": "funSettings", "allowGiphy": True},
+        {"do": "delete_planner_task", "group": "crew", "plan": "Launch", "task": "Buy rocket"},
+        *({"do": "delete_list_item", **row, "item": name} for name in ("Mercury", "Voyager", "Row 00007")),
+        {"do": "edit_list_item", **row, "item": "Apollo", "Budget": 0, "Code": "?"},
+        {"do": "delete_page", "site": "crew", "name": "Plan.aspx"},
+        {"do": "edit_page", "site": "crew", "name": "Home.aspx", "html": "<p>Nothing here</p>"},
+        {"do": "delete_item", "user": LIBRARY, "path": "Finance"},
     ]

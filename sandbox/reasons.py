@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sandbox import reasons_more
+from sandbox import reasons_more, reasons_shared
 from sandbox.reason import EXTRA, MISSING, Json, Reason, cleaned, mark_and_unknown_gone, merged, only_the_mark
 
 LOCKED = ".locked"
@@ -138,4 +138,5 @@ REASONS: tuple[Reason, ...] = (
     Reason("files", "modified", "the service sets its own dates on folders", of_folder, "dates of folders"),
     Reason("files", EXTRA, "left by the ransomware: a restore deletes nothing", encrypted),
     *reasons_more.REASONS,
+    *reasons_shared.REASONS,
 )  # fmt: skip

@@ -15,7 +15,8 @@ from typing import Any
 from sandbox import rebuild
 from sandbox.compare import Comparison, compare_contacts, compare_files, compare_mail
 from sandbox.compare_more import compare_events, compare_profile, compare_rules, compare_settings, compare_tasks
-from sandbox.day import ADELE, AWKWARD, BERND, CHLOE, DOMAIN, ERIKA, a_day, the_disaster
+from sandbox.compare_shared import compare_shared
+from sandbox.day import ADELE, AWKWARD, BERND, CHLOE, CREW, CREW_SITE, DOMAIN, ERIKA, a_day, the_disaster
 from sandbox.measure import Measure, Phase
 from sandbox.stack import Stack
 from shared.kinds import KINDS
@@ -55,9 +56,8 @@ class Order:
 
     @property
     def title(self) -> str:
-        who = self.owner.partition("@")[0]
-        where = f'into {self.to.partition("@")[0]}\'s "Restored"' if self.to else "in place"
-        return f"{who}'s {', '.join(self.kinds)} {where}"
+        where = f'into {_short(self.to)}\'s "Restored"' if self.to else "in place"
+        return f"{_short(self.owner)}'s {', '.join(self.kinds)} {where}"
 
 
 THE_REST = ("events", "tasks", "rules", "settings", "profile")
@@ -69,6 +69,9 @@ ORDERS = (
     Order(CHLOE, ("contacts",), "skip"),
     Order(BERND, ("files",), "replace"),
     Order(AWKWARD, ("mail", "contacts", "files"), "skip", to=ERIKA),
+    Order(CREW, ("groups", "teams", "planner"), "replace"),
+    Order(CREW, ("channels",), "create", to=CREW),  # messages come back into channels beside the others
+    Order(CREW_SITE, ("files", "lists", "pages"), "replace"),
 )
 
 
@@ -82,6 +85,7 @@ class Story:
     checks: list[Check] = field(default_factory=list)
     restores: list[dict[str, Any]] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)  # of owners, by their names
     feeds: int = 0
     outcome: dict[str, Any] = field(default_factory=dict)
     _told_at: float = 0.0
@@ -110,7 +114,8 @@ class Story:
         self._wait()
         self._phase(measure.end("full backup"))
         owners = self.up.everything("owners")
-        return [owner["name"] for owner in owners]
+        self.keys = {owner["name"]: owner["owner"] for owner in owners}
+        return list(self.keys)
 
     def backup(self, heading: str, title: str, owners: list[str]) -> Phase:
         self.tell(f"# {heading}: backup ordered by POST /api/backups")
@@ -149,6 +154,7 @@ class Story:
         mails = sum(_count_mail(f) for user in (ADELE, AWKWARD) for f in truth[user]["mail"]["folders"])
         self.tell(f"two mailboxes emptied ({mails:,} messages, calendars, tasks, rules, settings)")
         self.tell(f"{len(contacts)} contacts deleted, a profile changed")
+        self.tell("a team's channel, a plan's task, rows of a list, pages and files of a site deleted")
         self.tell(f"one OneDrive encrypted as by ransomware: {locked:,} files rewritten and renamed")
         self.backup("The night after: the damage is backed up too, as in real life", "after the disaster", owners)
 
@@ -168,10 +174,9 @@ class Story:
             self._check(f"restore {order.title}", row["state"] == "done" and not failed, row["state"])
 
     def _ordered(self, order: Order, moment: datetime, *, preview: bool) -> dict[str, Any]:
-        users = self.up.tenant["users"]
-        place = {"owner": f"user-{users[order.to or order.owner]}", "folder": "Restored" if order.to else "original"}
+        place = {"owner": self.keys[order.to or order.owner], "folder": "Restored" if order.to else "original"}
         body = {
-            "owner": f"user-{users[order.owner]}",
+            "owner": self.keys[order.owner],
             "kinds": list(order.kinds),
             "at": moment.isoformat().replace("+00:00", "Z"),
             "place": place,
@@ -194,11 +199,9 @@ class Story:
         for name, picture in (("truth", truth), ("restored", now)):
             (self.up.plan.home / f"{name}.json").write_text(json.dumps(picture, indent=1))
         for order in ORDERS:
-            place = "Restored" if order.to else ""
-            was, is_ = truth[order.owner], now[order.to or order.owner]
             for kind in order.kinds:
-                title = f"{order.owner.partition('@')[0]}'s {kind} {'elsewhere' if order.to else 'in place'}"
-                done = _compared(kind, title, was, is_, place, order.to or order.owner)
+                title = f"{_short(order.owner)}'s {kind} {'elsewhere' if order.to else 'in place'}"
+                done = _compared(kind, title, truth, now, order)
                 self.comparisons.append(done)
                 self.tell(f"{title}: {done.items:,} items, {len(done.unexplained)} unexplained differences")
         count = sum(len(c.unexplained) for c in self.comparisons)
@@ -287,8 +290,11 @@ class Story:
         self.tell(f"… {sum(asked.values()):,} requests so far, {read_:,} files downloaded")
 
 
-def _compared(kind: str, title: str, was: dict[str, Any], is_: dict[str, Any], place: str, into: str) -> Comparison:
-    """`was`, `is_`: all that a person has, before and now."""
+def _compared(kind: str, title: str, truth: dict[str, Any], now: dict[str, Any], order: Order) -> Comparison:
+    into, place = order.to or order.owner, "Restored" if order.to else ""
+    if order.owner not in truth:
+        return compare_shared(kind, title, truth, now, _short(order.owner), place)
+    was, is_ = truth[order.owner], now[into]
     if kind == "files":
         return compare_files(title, was["drive"], is_["drive"], place, into=into)
     if kind == "profile":
@@ -298,6 +304,11 @@ def _compared(kind: str, title: str, was: dict[str, Any], is_: dict[str, Any], p
         return compare(title, was[member], is_[member])
     member, comparer = COMPARERS[kind]
     return comparer(title, was[member], is_[member], place)
+
+
+def _short(name: str) -> str:
+    """What people call somebody, or a site."""
+    return name.partition("@")[0].rpartition("/")[2]
 
 
 def _all_contacts(folder: dict[str, Any]) -> list[dict[str, Any]]:

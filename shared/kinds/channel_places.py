@@ -11,6 +11,8 @@ from shared.kinds.kind import Into
 from shared.kinds.talk import PREFER
 from shared.model import Json, Kept, Owner, Place
 
+RESTORED = " (restored)"
+TAKEN = f"a deleted channel's name stays taken for 30 days: the channel comes back with{RESTORED} behind its name"
 LONGEST_NAME = 50  # of a channel (Graph docs: channel-post)
 _FORBIDDEN = re.compile(r"""[~#%&*{}/\\:<>?+|'"]""")
 CREATE, MEMBERS = "Channel.Create", "TeamMember.Read.All"
@@ -71,24 +73,35 @@ def create(into: Into, name: str, record: Json) -> Steps[Json]:
     until the kind `teams` adds the others."""
     owner, kind = into.owner, str(record.get("membershipType") or "standard")
     kind = kind if kind in ("private", "shared") else "standard"
-    body: Json = {"displayName": name, "membershipType": kind}
+    body: Json = {"membershipType": kind}
     if record.get("description"):
         body["description"] = str(record["description"])[:1024]
     if kind != "standard":  # never wider than it was: what was said among few stays among few
         body["members"] = [(yield from an_owner(owner))]
+    for wanted in (name, _beside(name)):
+        if found := (yield from _made(into, {**body, "displayName": wanted})):
+            return found
+    raise NeedsPerson(f"{owner.key}: the channel {name!r} can't be made; restore into another folder")
+
+
+def _beside(name: str) -> str:
+    """For a channel whose name is taken: that of a deleted one stays so for 30 days."""
+    return name[: LONGEST_NAME - len(RESTORED)].rstrip(" .") + RESTORED
+
+
+def _made(into: Into, body: Json) -> Steps[Json | None]:
+    """The channel, made now or by an attempt whose answer was lost; None where its name is taken."""
+    owner = into.owner
     reply = permitted((yield post(into.path, body)), owner, CREATE)
-    if reply.status in (202, 400, 409):  # it is being made, or its answer was lost, or its name is taken
-        listed = permitted((yield get(into.path, headers=PREFER, batchable=False)), owner, CHANNELS)
-        for one in listed.values:
-            if str(one.get("displayName") or "").casefold() == name.casefold():
-                return dict(one)
-        if reply.status == 202:
-            raise Unreachable(f"{owner.key}: the channel is being made", after_s=PROVISIONING_S)
-        raise NeedsPerson(
-            f"{owner.key}: a channel can't be made ({reply.status} {reply.code}): the name of a deleted channel stays"
-            " taken for 30 days; restore into another folder"
-        )
-    return dict(reply.json)
+    if reply.status not in (202, 400, 409):
+        return dict(reply.json)
+    listed = permitted((yield get(into.path, headers=PREFER, batchable=False)), owner, CHANNELS)
+    for one in listed.values:
+        if str(one.get("displayName") or "").casefold() == str(body["displayName"]).casefold():
+            return dict(one)
+    if reply.status == 202:
+        raise Unreachable(f"{owner.key}: the channel is being made", after_s=PROVISIONING_S)
+    return None
 
 
 def an_owner(owner: Owner) -> Steps[Json]:

@@ -65,6 +65,7 @@ class Channels(Kind):
         "a message of a chain whose beginning is not given back stands below a placeholder",
         "members of private and shared channels are given back by the kind `teams`",
         "a channel's time of creation becomes that of its oldest message",
+        channel_places.TAKEN,
         "a channel's name gets the folder's name before it, and is cut to 50 characters",
         "earlier words of an edited message are known from the backups between the edits only",
         "channels that other teams share with this one are kept with their hosts",

@@ -72,6 +72,7 @@ class Files(Kind):
         "a OneNote notebook comes back as a folder of its section files, to be opened in OneNote for the desktop",
         "shortcuts into other drives, retention and sensitivity labels, check-outs",
         "values of columns, content types and labels of files in libraries: kept (file-values) and not given back",
+        "the bytes of Office files in document libraries, which rewrite them on upload: what was kept stays kept",
         "dates of folders, where the service sets its own",
     )
     rooted = True

@@ -170,6 +170,8 @@ def _room(kept: Kept, into: Into, mode: Mode) -> Steps[Restored]:
     if record.get(KEPT_MEMBERS) and found.get("membershipType", "private") != "standard":
         added, lost = yield from _people(path, record[KEPT_MEMBERS], into)
         done, losses = done + added, losses + lost
+    if made and not found.get(PRIMARY) and str(found.get("displayName") or name).casefold() != name.casefold():
+        losses.insert(0, channel_places.TAKEN)
     if made or done:
         return Restored("created", str(found["id"]), tuple(dict.fromkeys(losses)))
     return Restored("skipped", str(found["id"]), tuple(dict.fromkeys(losses)), "the channel is there, with all of it")

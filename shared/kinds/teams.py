@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shared.graph.steps import Steps
-from shared.kinds import team_items, team_restore, whole
+from shared.kinds import channel_places, team_items, team_restore, whole
 from shared.kinds.kind import Into, Kind
 from shared.model import (
     Capture,
@@ -61,6 +61,7 @@ class Teams(Kind):
         "members, owners and tag members who are not in the target",
         "guests are added to a team only as far as the target has them",
         "with which teams a channel was shared is kept and not written; channels shared into the team as well",
+        channel_places.TAKEN,
         "a tag has to have a member; tags of the service's own kinds are not written",
         "shifts and schedules are not kept",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.teams_dump import dump_teams
 from shared.graph.steps import Reply
+from shared.kinds.channel_places import TAKEN
 from shared.kinds.kind import Into
 from shared.kinds.team_restore import NO_MEMBER, restore
 from shared.model import Kept, Owner, People, Place, Version
@@ -56,6 +57,20 @@ async def test_private_channels_come_back_as_narrow_as_they_were() -> None:
         team = dump_teams(stage.worlds.tenant)
         assert team["bo"]["channels"]["Leads"]["members"] == team["crew"]["channels"]["Leads"]["members"]
         assert team["bo"]["tags"] == team["crew"]["tags"]
+
+
+async def test_a_deleted_channel_comes_back_beside_its_name_once() -> None:
+    async with staged("teams") as stage:
+        stage.newcomer("bo")
+        await stage.back_up(stage.owner("adele"))
+        await given_back(stage)
+        mutate(stage.worlds.tenant, [{"do": "delete_channel", "team": "bo", "channel": "Design"}])
+        losses = await given_back(stage, mode="replace")
+        assert losses[TAKEN] == 1
+        await given_back(stage, mode="replace")
+        team = dump_teams(stage.worlds.tenant)["bo"]
+        assert [name for name in team["channels"] if name.startswith("Design")] == ["Design (restored)"]
+        assert [tab[0] for tab in team["channels"]["Design (restored)"]["tabs"]] == ["Style guide"]
 
 
 async def test_settings_that_somebody_chose_stay_until_replace_is_ordered() -> None:
