@@ -430,3 +430,16 @@ def test_azd_sets_only_parameters_that_exist() -> None:
     assert set(given) <= there
     required = {each.name for each in in_file("main.bicep") if each.kind == "param" and "=" not in each.head}
     assert required <= set(given)
+    defaults = {name: re.search(r"=(.*)\}$", value["value"]) for name, value in given.items()}
+    heads = {each.name: each.head.partition("=")[2].strip().strip("'") for each in in_file("main.bicep")}
+    for name, found in defaults.items():
+        assert found is None or found[1] == heads[name], f"{name}: what is set by nobody is as the template says"
+
+
+def test_the_hook_passes_on_whatever_decides_the_rights() -> None:
+    """A setting that decides what is kept of whom decides the roles, too: registration and apps are given the same."""
+    hook = (ROOT / "scripts/azd_hook.sh").read_text()
+    given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    deciding = {"kinds", "ownerTypes", "userKinds", "groupKinds", "siteKinds", "includeGroups", "excludeGroups"}
+    names = {found[1] for name in deciding if (found := re.match(r"\$\{(\w+)", given[name]["value"]))}
+    assert len(names) == len(deciding) and all(f"${{{name}:-" in hook for name in names)
