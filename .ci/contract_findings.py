@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shared.permissions import reads, writes  # the project is no package that could be installed
 
-TABLE = {"backup": reads(members=True), "restore": writes()}
+TABLE = {"backup": reads(members=True, lossless=True), "restore": writes(lossless=True)}  # of everything
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from shared.catalog.nouns import CareRow
 from shared.checkup import rules
 from shared.checkup.nouns import Check, Checkup, Credential, Finding, Instruments
-from shared.errors import Contended, NeedsPerson, OwnerMissing, Verdict
+from shared.errors import Contended, Misconfigured, NeedsPerson, OwnerMissing, Verdict
 from shared.flows import audit_trail, care
 from shared.flows.chosen import chosen
 from shared.flows.house import House, scope
@@ -110,8 +110,26 @@ def _checks(
     more = [(each.__name__, each) for each in named]
     if "backup" in setup.apps:
         more += [("onenote", onenote), ("access", lambda: access(house)), ("owners", lambda: troubled(house))]
-        more += [("audit", lambda: audit(house))]
+        more += [("audit", lambda: audit(house)), ("groups", lambda: groups(house))]
     return [*more, ("work", lambda: work(house)), ("apps", lambda: silent(house, setup.role))]
+
+
+# --- whom does the policy choose? -------------------------------------------------------------------------------------
+
+
+async def groups(house: House) -> list[Finding]:
+    """A group that can't be read stops every plan; one that nobody is in keeps nothing."""
+    policy = house.policy
+    try:
+        within = await chosen(house)
+    except Misconfigured as why:
+        text, _, remedy = str(why).partition("; ")
+        return [Finding("groups", "error", "BACKUP_INCLUDE_GROUPS", text, remedy)]
+    if policy.include_groups and within.included <= {f"group-{group}" for group in policy.include_groups}:
+        text = "nobody is in the groups whose members are to be kept"
+        remedy = "check the ids in BACKUP_INCLUDE_GROUPS, and whether members are hidden (Member.Read.Hidden)"
+        return [Finding("groups", "warning", "BACKUP_INCLUDE_GROUPS", text, remedy)]
+    return []
 
 
 # --- is anybody shut out? ---------------------------------------------------------------------------------------------

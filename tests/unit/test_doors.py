@@ -112,6 +112,11 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
         "poison_item": "item-poison",
         "poison_restore": "restore-poison",
     }
+    page = (ROOT / "docs/operations.md").read_text()
+    bound = {"timer_plan", "timer_care", "timer_drill", "timer_checkup", *triggers}
+    missing = {name for name in bound if f"`{name}`" not in page and not name.startswith("poison_")}
+    assert missing == set(), "section 4 of the page tells of every function"
+    assert all(f"| `{role}` |" in page for role in ROLES), "and section 5 of every role"
     assert {told["connection"] for told in triggers.values()} == {"AzureWebJobsStorage"}
 
 

@@ -103,6 +103,25 @@ async def test_a_missing_role_and_a_mailbox_that_is_locked_out_are_found() -> No
     assert all("BACKUP_EXCLUDE" in f.remedy for f in made.findings if f.check == "access")
 
 
+@pytest.mark.parametrize(("members", "severity", "remedy"), [
+    (None, "error", "grant GroupMember.Read.All"), ([], "warning", "check the ids"), (["adele"], "", ""),
+])  # fmt: skip
+async def test_groups_of_the_policy_that_choose_nobody_are_found(
+    members: list[str] | None, severity: str, remedy: str
+) -> None:
+    async with worlds("small") as there:
+        instruments, group = lent(there), "00000000-0000-0000-0000-000000000000"
+        if members is not None:
+            app_named(there.tenant, "backup").roles |= {"GroupMember.Read.All"}
+            there.tokens["backup"] = Token(there.running, "backup")
+            inside = [user.id for user in there.tenant.users.values() if user.upn.partition("@")[0] in members]
+            group = there.tenant.add_group("scope", "Scope", unified=False, members=inside).id
+        house = process(there, policy=Policy(include_groups=(group,), kinds=KINDS))
+        told = [f for f in (await doctor.examine(house, instruments)).findings if f.check == "groups"]
+    assert [f.severity for f in told] == [severity] * bool(severity)
+    assert all(remedy in f.remedy and f.subject == "BACKUP_INCLUDE_GROUPS" for f in told)
+
+
 async def test_a_drive_that_is_locked_is_found() -> None:
     async with worlds("small") as there:
         instruments = lent(there)
