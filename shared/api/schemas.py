@@ -214,6 +214,7 @@ SCHEMAS: dict[str, Json] = {
             "ended_at": maybe(moment()),
             "cancelling": flag("It was told to stop and has not yet."),
             "counts": by_name(whole(), "Items by outcome."),
+            "warnings": many(text(), "What a person has to know first: an import of messages can't be taken back."),
             "losses": by_name(whole(), "What could not be given back, and of how many items."),
             "estimate": by_name(
                 whole(), "Of a preview: items, bytes, seconds; reads and bytes by tier, of the archive whole blobs."

@@ -7,7 +7,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from shared.api.keys import key_of, write_cursor
-from shared.catalog.nouns import LostTicket, OutcomeRow, OwnerRow, RestoreRow, RunRow
+from shared.catalog.nouns import BEFOREHAND, LostTicket, OutcomeRow, OwnerRow, RestoreRow, RunRow
 from shared.cost.bill import money, reading
 from shared.cost.prices import Prices
 from shared.model import Account, FeedState, Json, Owner, Part, Version
@@ -130,7 +130,8 @@ def restore(row: RestoreRow, prices: Prices | None = None) -> Json:
         "ended_at": time(row.ended_at),
         "cancelling": row.cancel and row.ended_at is None,
         "counts": dict(row.counts),
-        "losses": dict(row.losses),
+        "warnings": list(row.warnings),
+        "losses": {text: number for text, number in row.losses.items() if not text.startswith(BEFOREHAND)},
         "estimate": dict(row.estimate),
         "cost": _cost(row.estimate, prices) if row.preview and prices else None,
         "problems": list(row.problems),

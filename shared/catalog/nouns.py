@@ -114,6 +114,9 @@ class LostTicket:
 RestoreState = Literal["waiting", "queued", "running", "done", "partial", "failed", "cancelled"]
 
 
+BEFOREHAND = "before anything else: "  # how a loss begins that is a warning about the whole restore
+
+
 @dataclass(frozen=True, slots=True)
 class RestoreRow:
     """An order to give back (or only to preview it), and how far it is.
@@ -142,6 +145,11 @@ class RestoreRow:
     touched_at: datetime | None = None  # its last sign of life
     approved_by: str = ""  # the second person, where one is asked for
     etag: str = field(default="", compare=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person has to know before the restore is ordered."""
+        return tuple(text.removeprefix(BEFOREHAND) for text in self.losses if text.startswith(BEFOREHAND))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from shared.catalog.nouns import OutcomeRow
+from shared.catalog.nouns import BEFOREHAND, OutcomeRow
 from shared.errors import Archived, Contended, Damaged, Misconfigured, NeedsPerson, TryLater, Unreachable, Verdict
 from shared.flows import turns
 from shared.flows.keep import NOT_UNDERSTOOD, groups
@@ -92,7 +92,7 @@ class KindWork:
     def _warn(self) -> None:
         """What has to be known before it is ordered stands in every preview, and in the report, once."""
         if self.kind.warning and not self.work.progress.settling:
-            self.lost = add(self.lost, {self.kind.warning: 1})
+            self.lost = add(self.lost, {BEFOREHAND + self.kind.warning: 1})
 
     async def _start(self) -> list[Frame]:
         into = await self._root()

@@ -52,6 +52,7 @@ def counts(told: Json) -> str:
 def restore(row: Json) -> str:
     """A restore or its preview, with every loss that it has or foresees."""
     lines = [f"{row['state']}: {counts(row['counts'])}"]
+    lines += [f"\n  !! READ THIS FIRST: {clean(text)}\n" for text in row.get("warnings") or ()]
     lines += [f"  can't be given back ({number}x): {clean(loss)}" for loss, number in sorted(row["losses"].items())]
     lines += [f"  problem: {clean(problem)}" for problem in row["problems"]]
     if row["preview"] and row["estimate"].get("seconds"):

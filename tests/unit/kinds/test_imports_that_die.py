@@ -13,15 +13,18 @@ from sandbox.tenant import teams_mutations as people
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.state import Options
 from sandbox.tenant.teams_dump import dump_teams
+from shared.api import shapes
 from shared.catalog.nouns import RestoreRow
 from shared.flows import plan, restore
 from shared.flows.house import Limits, Policy
 from shared.graph.steps import Steps, post
 from shared.kinds import talk_import
+from shared.kinds.channels import Channels
 from shared.kinds.kind import Into
 from shared.kinds.talk_pages import AS_PAGE
 from shared.model import Owner, Place, Selection
 from tests.rig import Probe, Worlds, deliver, drain, load, process, save, worlds
+from tools.holdfast import show
 
 POLICY = Policy(("group",), ("channels",))
 
@@ -142,6 +145,24 @@ async def test_a_cancelled_import_leaves_no_channel_in_migration() -> None:
         await restore.cancel(house, "r1")
         await drain(made, house)
         assert broken(made) == []
+
+
+async def test_a_preview_says_first_of_all_that_an_import_cannot_be_taken_back() -> None:
+    async with worlds(options=Options(latency_s=0)) as made:
+        await prepared(made)
+        house = process(made, policy=POLICY)
+        selection = Selection(owner(made, "crew"), ("channels",), made.clock.now())
+        place = Place(owner(made, "bo"), "Again")
+        await restore.order(house, selection, place, "create", restore="p1", preview=True, by="test")
+        await drain(made, house)
+        row = await house.catalog.restore(made.tenant.id, "p1")
+        assert row is not None
+        told = shapes.restore(row)
+        assert told["warnings"] == [Channels.warning]
+        assert Channels.warning not in "".join(told["losses"])
+        lines = show.restore(told).split("\n")
+        assert "No app can take an import back" in lines[2]
+        assert "READ THIS FIRST" in lines[2]
 
 
 async def test_a_channel_that_refuses_migration_gets_no_message_and_the_report_says_so() -> None:
