@@ -15,7 +15,7 @@ from tools.holdfast.paths import Shelf, owner_named, spelled
 Json = dict[str, Any]
 POLL_S = 2.0
 OVER = ("done", "partial", "failed", "cancelled")
-SUFFIXES = {"mime": ".eml", "photo": ".jpg"}
+SUFFIXES = {"mime": ".eml", "photo": ".jpg", "stream": ".fts"}
 
 
 def status(api: Api, told: Namespace) -> int:
