@@ -280,3 +280,16 @@ def test_the_lossless_mode_is_off_and_needs_a_cloud_that_has_it() -> None:
     assert read(with_(BACKUP_LOSSLESS="on")).policy.lossless
     china = with_(BACKUP_LOSSLESS="on", M365_GRAPH_BASE_URL="https://microsoftgraph.chinacloudapi.cn/v1.0")
     assert "BACKUP_LOSSLESS: is on, but this cloud has no export" in problems(china)
+
+
+def test_a_sign_in_to_onenote_needs_its_app_and_its_place() -> None:
+    with pytest.raises(Misconfigured, match="belong together"):
+        read(with_(M365_NOTES_CLIENT_ID="44444444-4444-4444-4444-444444444444"))
+    with pytest.raises(Misconfigured, match="secrets/NAME"):
+        read(with_(M365_NOTES_TOKEN_URL="https://kv.vault.azure.net/certificates/x"))
+
+
+@pytest.mark.parametrize("role", ["restore", "care"])
+def test_only_who_backs_up_may_hold_the_sign_in_to_onenote(role: str) -> None:
+    with pytest.raises(Misconfigured, match="M365_NOTES_CLIENT_ID: belongs to another app"):
+        read(with_(HOLDFAST_ROLE=role, M365_NOTES_CLIENT_ID="44444444-4444-4444-4444-444444444444"))

@@ -54,6 +54,16 @@ def problems(*entries: Any) -> str:
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+def test_a_sign_in_and_hosts_of_one_tenant_are_never_another_s() -> None:
+    url = "https://kv.vault.azure.net/secrets/notes"
+    first = {"M365_NOTES_CLIENT_ID": APP, "M365_NOTES_TOKEN_URL": url, "M365_NOTES_OWNERS": "ann@*"}
+    found = read_all(environ(ENTRY, M365_SHAREPOINT_HOSTS="contoso.sharepoint.com", **first))
+    notes, cloud = found[TENANT].notes, found[TENANT].cloud
+    assert notes is not None and (notes.token_url, notes.owners) == (url, ("ann@*",))
+    assert cloud.sharepoint_hosts == ("contoso.sharepoint.com",)
+    assert (found[OTHER].notes, found[OTHER].cloud.sharepoint_hosts) == (None, ())
+
+
 def test_without_the_setting_there_is_one_tenant_as_before() -> None:
     [(tenant, settings)] = read_all(with_()).items()
     assert tenant == TENANT and settings.stores.table_prefix == "" and settings.stores.container == "vault"

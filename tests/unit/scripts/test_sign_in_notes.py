@@ -19,6 +19,7 @@ from sandbox.tenant.seed import app_named, make_tenant
 from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options
 from scripts import sign_in_notes
+from shared import wiring
 from shared.errors import Misconfigured, NotPermitted
 from shared.graph.entra import PublicClient
 from shared.graph.http import GraphClient, GraphSettings
@@ -26,8 +27,10 @@ from shared.graph.keyvault import secret
 from shared.graph.sign_in import PersonTokens, SignedIn, read, write
 from shared.graph.steps import get
 from shared.ports import Scope
+from shared.settings import read as settings_of
 from tests.unit.graph.stage import Clock
 from tests.unit.graph.test_keyvault import TOKEN, Identity
+from tests.unit.test_settings import with_
 
 GRAPH = "https://graph.microsoft.com"
 
@@ -172,6 +175,20 @@ def test_what_is_kept_reads_back_as_it_was_written() -> None:
     kept = SignedIn("a@b.example", "app", datetime(2026, 11, 21, 12, tzinfo=UTC), "secret")
     assert read(write(kept)) == kept
     assert "secret" not in repr(replace(kept, account="x"))
+
+
+def test_the_settings_name_the_same_app_and_the_same_scopes() -> None:
+    id = "44444444-4444-4444-4444-444444444444"
+    settings = settings_of(
+        with_(M365_NOTES_CLIENT_ID=id, M365_NOTES_TOKEN_URL="https://kv.vault.azure.net/secrets/notes")
+    )
+    assert settings.notes is not None
+    app = wiring.notes_client(settings, settings.notes)
+    assert (app.client_id, app.tenant) == (id, settings.tenant_id)
+    assert app.scopes == (f"{settings.cloud.graph_url}/Notes.Read.All",)
+    assert isinstance(wiring.person_tokens(settings, Clock()), PersonTokens)  # reads nothing before it is asked
+    assert wiring._policy(settings).signed_in
+    assert not wiring._policy(settings_of(with_())).signed_in
 
 
 async def test_asked_by_many_at_once_it_signs_in_once(desk: Desk) -> None:
