@@ -28,6 +28,7 @@ from shared.flows import plan, restore
 from shared.flows.house import House, Limits, Policy
 from shared.flows.likeness import compared, shown
 from shared.kinds import KINDS
+from shared.kinds.channel_listing import item_id
 from shared.model import Json, Owner, Place, Selection, Version
 from tests.rig import Probe, Worlds, drain, process, worlds
 
@@ -194,8 +195,26 @@ async def told(made: Worlds, chapter: Chapter) -> None:
         lines = await otherwise(house, kind, crew, new)
         note = "; ".join(lines[:2])[:300]
         chapter.add(f"{kind}: differences that no declared loss explains", len(lines), most=0, note=note)
+    kept = await past(house, made, crew)
+    for name, number in (("earlier words of changed messages", 2), ("words of deleted messages", 1)):
+        missing = number * len(CHANNELS) - kept[name]
+        chapter.add(f"{name} that are not kept", missing, most=0, note=f"of {number * len(CHANNELS)}")
     team = people.team_of(made.tenant, "new")
     chapter.add("channels left in migration", sum(c.migration == "inProgress" for c in team.channels.values()), most=0)
+
+
+async def past(house: House, made: Worlds, crew: Owner) -> Counter[str]:
+    """What is kept of messages beside their last state: of those that `a_day_of_talk` touched, in each channel."""
+    found: Counter[str] = Counter()
+    feeds = [state.feed for state in await house.catalog.feeds(crew, "channels")]
+    for name, _ in CHANNELS:
+        talk = people.channel_of(made.tenant, "crew", name)
+        for said in (m for m in talk.in_order() if m.modified.month > 6):
+            item = item_id(talk.id, {"id": said.id, "replyToId": said.reply_to})
+            states = [v.state for feed in feeds for v in await house.catalog.history(feed, item)]
+            found["earlier words of changed messages"] += not said.deleted and states == ["kept", "kept"]
+            found["words of deleted messages"] += states == ["gone", "kept"]
+    return found
 
 
 async def said_in(house: House, owner: Owner, kind: str, place: str) -> list[Json]:
