@@ -68,13 +68,14 @@ async def left_in_account(connection_string: str) -> list[str]:
     return found
 
 
-# Files that are there to hold a secret: keys, the simulated tenant's own, and what it told us in its answers.
-KEEPERS = (".pem", ".pfx", ".key", "tenant.json", "tenant.jsonl", ".pickle")
+# Files that are there to hold a secret: keys and tokens to sign in with, the simulated tenant's own, and what it told
+# us in its answers.
+KEEPERS = (".pem", ".pfx", ".key", "/token", "tenant.json", "tenant.jsonl", ".pickle")
 
 
 def left_in_files(folder: Path) -> list[str]:
     """The same for the logs, traffic and whatever else the tests wrote."""
-    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(KEEPERS)]
+    files = [file for file in folder.rglob("*") if file.is_file() and not file.as_posix().endswith(KEEPERS)]
     return [f"{file.relative_to(folder)}: {look}" for file in files for look in looks_like(file.read_bytes())]
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from sandbox.tenant.certificates import made_certificate
 from sandbox.tenant.oauth import federated_assertion
+from sandbox.tenant.seed import app_named, make_tenant
 from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import App, Tenant
 from shared.errors import Misconfigured, NotPermitted, Unreachable
@@ -111,6 +112,20 @@ async def test_a_federated_token_needs_no_secret(login: Running, key: rsa.RSAPri
     assert _roles(await _tokens(login, federated(f"file:{file}", "https://graph.microsoft.com")).token()) == [
         "Mail.Read"
     ]
+
+
+async def test_a_managed_identity_proves_its_app_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Azure's own SDK asks the endpoint that Azure Functions names in the environment; here the sandbox answers it."""
+    tenant = make_tenant("small")
+    async with running_tenant(tenant) as running:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{running.doors.control}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", f"{CANARY}-header")
+        proof, backup = federated("backup", "https://graph.microsoft.com"), app_named(tenant, "backup")
+        token = await _tokens(running, proof, client_id=backup.client_id).token()
+        assert set(_roles(token)) == backup.roles
+        with pytest.raises(NotPermitted) as caught:
+            await _tokens(running, proof, client_id=app_named(tenant, "restore").client_id).token()
+    assert CANARY not in str(caught.value)
 
 
 async def test_a_token_is_kept_shared_and_renewed_ahead_of_its_end(login: Running) -> None:
