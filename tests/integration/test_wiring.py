@@ -6,6 +6,8 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -19,7 +21,7 @@ from shared import wiring
 from shared.api.problems import Unauthenticated
 from shared.api.tokens import READ, ROLES
 from shared.errors import Misconfigured, Unreachable
-from shared.flows import plan
+from shared.flows import backup, cost, lanes, plan
 from shared.graph.steps import get
 from shared.ports import Scope
 from shared.settings import Settings, read
@@ -67,6 +69,31 @@ async def test_a_house_made_by_settings_plans_a_real_tenant(tenant: Running, azu
         runs = await plan.now(house, [name])
         assert {run.lane.owner.name for run in runs} == {name}
         assert await house.catalog.lane(runs[0].lane) is not None
+
+
+async def test_real_clients_count_what_a_lane_asks_of_storage_at_the_prices_of_a_setting(
+    tenant: Running, azurite: str, tmp_path: Path
+) -> None:
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"currency": "EUR", "writes_10k": 900000}')
+    mine = settings(tenant, azurite, HOLDFAST_PRICES=str(prices), BACKUP_KINDS="contacts")
+    async with AsyncExitStack() as exits:
+        house = await wiring.furnish(mine, UtcClock(), exits)
+        [run] = await plan.now(house, [f"adele@{tenant.tenant.domain}"])
+        planned = await house.catalog.lane(run.lane)
+        assert planned is not None
+        await backup.serve(lanes.ticket(planned), house)
+        done = await house.catalog.lane(run.lane)
+        assert done is not None
+        [used] = done.used.values()
+        pages = [stamp async for stamp in house.vault.survey("pages/")]
+        assert used["writes"] == len(pages) > 0  # one request for each, and no other
+        assert used["tables"] > 5 and used["tickets"] == 1
+        made = await cost.survey(house)
+        assert (made.prices.currency, round(made.cost["requests"])) == ("EUR", 90 * len(pages))
+        for wrong in ('{"write": 1}', "/nowhere/prices.json"):
+            with pytest.raises(Misconfigured, match="HOLDFAST_PRICES"):
+                await wiring.furnish(replace(mine, prices=wrong), UtcClock(), exits)
 
 
 async def test_an_identity_that_is_not_set_is_named(tenant: Running, azurite: str) -> None:
