@@ -19,8 +19,8 @@ from shared.export.plan import Plan
 from shared.flows import export_volume
 from shared.flows.export_volume import Binding, volume_name
 from shared.flows.export_walk import next_plan
-from shared.flows.give_back import add
 from shared.flows.house import House
+from shared.flows.told import add
 from shared.model import Json, Selection
 from shared.ports import Parcels
 from shared.telemetry import tell

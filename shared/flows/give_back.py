@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from shared.catalog.nouns import BEFOREHAND, OutcomeRow
+from shared.catalog.nouns import BEFOREHAND
 from shared.errors import Archived, Contended, Damaged, Misconfigured, NeedsPerson, TryLater, Unreachable, Verdict
 from shared.flows import turns
-from shared.flows.keep import NOT_UNDERSTOOD, groups
+from shared.flows.attempts import NOWHERE, TRIES_PER_ITEM, Attempts
+from shared.flows.keep import groups
 from shared.flows.select import Frame, View, changed_since
+from shared.flows.told import Told, add, mark, outcome_of
 from shared.flows.walk import Failing, Walk, WouldWrite, outage
 from shared.graph.steps import Refused, Steps
 from shared.kinds.kind import Into, Kind
-from shared.model import Kept, Mode, Restored, Version
+from shared.model import Restored, Version
 
 if TYPE_CHECKING:
     from shared.flows.restore import Work
 
 AT_ONCE = 8
 TOGETHER = 200  # items in one document
-TRIES_PER_ITEM = 3
-NOWHERE = "preview:"  # the path of a folder that a preview would create: nothing below it can be in conflict
 
 
 @dataclass(slots=True)
@@ -36,8 +35,13 @@ class KindWork:
     kind: Kind
     view: View
     walk: Walk
-    lost: dict[str, int] = field(default_factory=dict)  # of folders: saved with the progress that they are entered
     open_: list[Frame] = field(default_factory=list)  # the folders of the single item that was given back last
+    told: Told = field(init=False)
+    attempts: Attempts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told = Told(self.work, self.kind, self.view.house)
+        self.attempts = Attempts(self.work, self.kind, self.view, self.walk, self.told)
 
     async def serve(self) -> bool:
         """True when the kind is done; False when the ticket has to stop before."""
@@ -59,7 +63,7 @@ class KindWork:
         if not self.kind.settles or progress.settling or self.work.row.preview:
             return True
         progress.settling, progress.stack, progress.items_done = True, None, 0
-        await self._save({}, {})
+        await self.told.save({}, {})
         return await self._walked()
 
     async def _walked(self) -> bool:
@@ -85,14 +89,14 @@ class KindWork:
             if self.work.must_stop:
                 return False
             await self._next(progress.stack)
-        if self.lost:
-            await self._save({}, {})
+        if self.told.lost:
+            await self.told.save({}, {})
         return True
 
     def _warn(self) -> None:
         """What has to be known before it is ordered stands in every preview, and in the report, once."""
         if self.kind.warning and not self.work.progress.settling:
-            self.lost = add(self.lost, {BEFOREHAND + self.kind.warning: 1})
+            self.told.lost = add(self.told.lost, {BEFOREHAND + self.kind.warning: 1})
 
     async def _start(self) -> list[Frame]:
         into = await self._root()
@@ -130,8 +134,8 @@ class KindWork:
                     continue
                 stack.append(await self._enter(frame, run[0]))
                 frame.after = run[0].item_id
-                if self.lost:
-                    await self._save({}, {})
+                if self.told.lost:
+                    await self.told.save({}, {})
                 return
             await self._give_back_all(run, frame)
             if self.work.must_stop:
@@ -158,14 +162,14 @@ class KindWork:
             if lost := tuple(filter(None, into.facts.get("losses", "").split("\n"))):
                 # A folder is told of only when something about it could not be given back.
                 told = [Restored("completed", into.folder_id, lost)]
-                await (self._add_to if self.work.progress.settling else self._tell)([version], told, frame)
-                self.lost = add(self.lost, dict.fromkeys(lost, 1))
+                await (self.told.add_to if self.work.progress.settling else self.told.tell)([version], told, frame)
+                self.told.lost = add(self.told.lost, dict.fromkeys(lost, 1))
         path = frame.path if into == frame.into and into.path != NOWHERE else f"{frame.path}/{version.name}"
         return Frame(frame.root, version.item_id, into, path, self.view.opened_by(version))
 
     async def _entered(self, version: Version, into: Into) -> Into:
         try:
-            kept = await self._kept(version)
+            kept = await self.attempts.kept(version)
         except Archived:
             if not self.work.row.preview:
                 raise
@@ -176,7 +180,7 @@ class KindWork:
         """The folder is done with. What its leaving could not do is told as a loss of the restore."""
         if frame.into.folder_id and frame.into.path != NOWHERE and not self.work.row.preview:
             for loss in await self.walk.play(self.kind.leave(frame.into)):
-                self.lost = add(self.lost, {loss: 1})
+                self.told.lost = add(self.told.lost, {loss: 1})
 
     async def _leave_all(self) -> None:
         """The restore ends in the middle: what stands open is closed, as far as the service lets us."""
@@ -202,9 +206,6 @@ class KindWork:
                 raise Unreachable(said) from None
             raise Misconfigured(said) from None
 
-    async def _kept(self, version: Version) -> Kept:
-        version = await self.view.whole(version)
-        return Kept(version, await self.view.house.vault.record(version), self.work.row.place.owner)
 
     async def _items(self) -> bool:
         """Single items: into the place's folder, or each into the folder it came from."""
@@ -225,8 +226,8 @@ class KindWork:
             frame = await self._place_of(version, root)
             await self._give_back_all([version], frame)
         await self._leave_open()
-        if self.lost:
-            await self._save({}, {})
+        if self.told.lost:
+            await self.told.save({}, {})
         return True
 
     async def _place_of(self, version: Version, root: Into) -> Frame:
@@ -259,12 +260,14 @@ class KindWork:
             if await self._settle(wanted if frame.into.facts.get("settle") else (), frame):
                 frame.after = versions[-1].item_id
             return
-        together = self._together(frame.into)
+        together = self.attempts.together(frame.into)
         while wanted:
             group = wanted[: TOGETHER if together else AT_ONCE]
-            results: Sequence[Restored | TryLater] = [] if together else await self._give_back(group, frame.into)
-            if together or self._together(frame.into):  # which a first attempt may have found out
-                together, results = True, await self._as_one(group, frame.into)
+            results: Sequence[Restored | TryLater] = []
+            if not together:
+                results = await self.attempts.give_back(group, frame.into)
+            if together or self.attempts.together(frame.into):  # which a first attempt may have found out
+                together, results = True, await self.attempts.as_one(group, frame.into)
             group, wanted = group[: len(results)], wanted[len(results) :]
             await self._done_with(group, results, frame)
             if self.work.must_stop and wanted:
@@ -287,16 +290,16 @@ class KindWork:
             if not isinstance(result, TryLater):
                 outcomes.append((version, result))
             elif self.work.row.preview:
-                outcomes.append((version, _outcome(result)))
+                outcomes.append((version, outcome_of(result)))
             elif in_order or not turns.noted(progress, frame, version, result):
                 outcomes.append((version, turns.given_up(result)))
         frame.after = group[-1].item_id if group else frame.after
         if wait_s is not None and self.work.row.selection.items:
             progress.items_done -= 1  # the item is not done
         versions, told = [version for version, _ in outcomes], [outcome for _, outcome in outcomes]
-        await self._tell(versions, told, frame)
-        counts, losses, estimate = self._sums(versions, told)
-        await self._save(counts, losses, add(estimate, await self._reads(versions)))
+        await self.told.tell(versions, told, frame)
+        counts, losses, estimate = self.told.sums(versions, told)
+        await self.told.save(counts, losses, add(estimate, await self.attempts.reads(versions)))
         if wait_s is not None:
             raise turns.Waits(f"an item got no answer, and others follow it: {why}", wait_s)
 
@@ -310,141 +313,22 @@ class KindWork:
             version = await self.view.at_moment(late.feed, late.item)
             if version is None:  # its row went meanwhile (retention)
                 progress.late.remove(late)
-                await self._save({"failed": 1}, {})
+                await self.told.save({"failed": 1}, {})
                 continue
-            [result] = await self._give_back([version], late.frame.into)
+            [result] = await self.attempts.give_back([version], late.frame.into)
             if isinstance(result, TryLater) and turns.had(late, result):
-                await self._save({}, {})
+                await self.told.save({}, {})
                 continue
             outcome = turns.given_up(result) if isinstance(result, TryLater) else result
             progress.late.remove(late)
-            await self._tell([version], [outcome], late.frame)
-            await self._save(*self._sums([version], [outcome]))
+            await self.told.tell([version], [outcome], late.frame)
+            await self.told.save(*self.told.sums([version], [outcome]))
         if not progress.late:
             return True
         why = turns.until_next(progress)
-        await self._save({}, {})
+        await self.told.save({}, {})
         raise why
 
-    async def _reads(self, versions: Sequence[Version]) -> dict[str, int]:
-        """What a preview adds to its estimate: from which tiers it would be read."""
-        total: dict[str, int] = {}
-        for version in versions:
-            if self.work.row.preview and version.state == "kept" and not self.kind.keeps_only:
-                total = add(total, await self.work.thaw.reads(await self.view.whole(version)))
-        return total
-
-    def _together(self, into: Into) -> bool:
-        return into.path != NOWHERE and bool(self.kind.together(into))
-
-    async def _as_one(self, versions: Sequence[Version], into: Into) -> list[Restored | TryLater]:
-        """Several items in one document to read: all of them, or none."""
-        told = [self._not_begun(version, into) for version in versions]
-        found: str | Restored | Exception
-        open_ = [i for i, one in enumerate(told) if isinstance(one, TryLater)]
-        if open_:
-            try:
-                kept = [await self._read(versions[i]) for i in open_]
-                [found] = await self.walk.play_all([self.kind.restore_together(kept, into)])
-                if late := outage([found, found]):
-                    await self._outage(late)
-                if isinstance(found, str | WouldWrite):  # not given back as what they were, and told so
-                    why = self.kind.together(into)
-                    found = Restored("skipped", found if isinstance(found, str) else "", (why,), why)
-                for i in open_:
-                    told[i] = found
-            except Damaged as why:
-                for i in open_:
-                    told[i] = Restored("failed", note=f"a kept copy is damaged: {why}")
-        return [one if isinstance(one, TryLater) else _outcome(one) for one in told]
-
-    async def _read(self, version: Version) -> Kept:
-        version = await self.view.whole(version)
-        return Kept(version, await self.view.house.vault.record(version))
-
-    async def _give_back(self, versions: Sequence[Version], into: Into) -> list[Restored | TryLater]:
-        """What became of each, a TryLater where there is no answer yet. Of items that follow each other it may tell
-        fewer: none behind one without an answer is begun."""
-        results = [self._not_begun(version, into) for version in versions]
-        rounds = [range(len(versions))] if not self.kind.in_order else [range(n, n + 1) for n in range(len(versions))]
-        for some in rounds:
-            await self._try_some(versions, results, some, into)
-            if self.kind.in_order and isinstance(results[some[0]], TryLater):
-                results = results[: some[0] + 1]
-                break
-        told = [result if isinstance(result, TryLater) else _outcome(result) for result in results]
-        for i, result in enumerate(results):
-            if isinstance(result, WouldWrite):
-                known = result.losses
-                losses = await self._foreseen(versions[i]) if known is None else known
-                told[i] = replace(_outcome(result), losses=losses)
-        return told
-
-    async def _try_some(
-        self, versions: Sequence[Version], results: list[Restored | Exception], some: Sequence[int], into: Into
-    ) -> None:
-        for _ in range(TRIES_PER_ITEM):  # an answer that was lost: the act finds what it created
-            open_ = [i for i in some if isinstance(results[i], TryLater) and not isinstance(results[i], Failing)]
-            if not open_:
-                return
-            acts = await asyncio.gather(*(self._act(versions[i], into) for i in open_))
-            tried = await self.walk.play_all(acts)
-            if cold := next((one for one in tried if isinstance(one, Archived)), None):
-                raise cold  # the item is whole, and so may be all others: the restore waits for them
-            if late := outage(tried):
-                await self._outage(late)
-            for i, result in zip(open_, tried, strict=True):
-                results[i] = result
-
-    async def _outage(self, why: TryLater) -> None:
-        """The trouble is not the items'. Without an answer we come back for as long as it takes; with one that only
-        tells of trouble so often, for it may be the items' after all."""
-        if not isinstance(why, Failing):
-            raise why
-        if not self.work.row.preview:
-            await self._wait_here(why)
-
-    async def _wait_here(self, why: TryLater) -> None:
-        """All wait for what is at work; until it had its turns."""
-        wait_s = turns.wait_here_s(self.work.progress)
-        await self._save({}, {})
-        if wait_s is not None:
-            raise turns.Waits(str(why), wait_s)
-
-    def _not_begun(self, version: Version, into: Into) -> Restored | Exception:
-        if version.state != "kept":
-            return Restored("skipped", note=f"its content was never kept: {version.reason}")
-        if why := self.kind.keeps_only:
-            return Restored("skipped", losses=(why,), note=why)
-        return WouldWrite() if into.path == NOWHERE else TryLater("not begun")
-
-    async def _foreseen(self, version: Version) -> tuple[str, ...]:
-        """What a preview tells that the item will lose; its record is read only where the kind has something to say."""
-        if type(self.kind).foresees is Kind.foresees:
-            return ()
-        try:
-            return self.kind.foresees(await self._kept(version))
-        except Damaged:
-            return ()
-
-    async def _save(
-        self, counts: dict[str, int], losses: dict[str, int], estimate: dict[str, int] | None = None
-    ) -> None:
-        """What is told and how far we are, in one write: told twice it would count twice."""
-        losses, self.lost = add(self.lost, losses), {}
-        await self.work.save(counts, losses, estimate)
-
-    async def _act(self, version: Version, into: Into) -> Steps[Restored]:
-        try:
-            kept = await self._kept(version)
-        except Damaged as why:
-            return _failed(why)
-        except Archived:
-            if not self.work.row.preview:
-                raise
-            return _unseen()
-        mode: Mode = "skip" if self.work.row.preview else self.work.row.mode
-        return self.kind.restore(kept, into, mark=mark(self.work.row.restore, version), mode=mode)
 
     # -- the second walk
 
@@ -455,111 +339,26 @@ class KindWork:
             tried: list[tuple[str, ...] | Exception] = [TryLater("not begun")] * len(group)
             for _ in range(TRIES_PER_ITEM):
                 open_ = [i for i, result in enumerate(tried) if isinstance(result, TryLater)]
-                acts = await asyncio.gather(*(self._settling(group[i], frame.into) for i in open_))
+                acts = await asyncio.gather(*(self.attempts.settling(group[i], frame.into) for i in open_))
                 for i, result in zip(open_, await self.walk.play_all(acts) if acts else (), strict=True):
                     tried[i] = result
             if (late := outage(tried)) and not isinstance(late, Failing):
                 raise late
             if why := next((result for result in tried if isinstance(result, TryLater)), None):
-                await self._wait_here(why)
+                await self.attempts.wait_here(why)
             else:
                 self.work.progress.stops = 0
-            lost = [result if isinstance(result, tuple) else (_outcome(result).note,) for result in tried]
+            lost = [result if isinstance(result, tuple) else (outcome_of(result).note,) for result in tried]
             told = [(v, Restored("completed", losses=why)) for v, why in zip(group, lost, strict=True) if why]
-            await self._add_to([v for v, _ in told], [outcome for _, outcome in told], frame)
+            await self.told.add_to([v for v, _ in told], [outcome for _, outcome in told], frame)
             frame.after = group[-1].item_id
             losses: dict[str, int] = {}
             for _, outcome in told:
                 losses = add(losses, dict.fromkeys(outcome.losses, 1))
-            await self._save({}, losses)
+            await self.told.save({}, losses)
             if self.work.must_stop:
                 return False
         return True
-
-    async def _settling(self, version: Version, into: Into) -> Steps[tuple[str, ...]]:
-        try:
-            version = await self.view.whole(version)
-            kept = Kept(version, await self.view.house.vault.record(version))
-        except Damaged:
-            return _nothing()  # told by the first walk
-        return self.kind.settle(kept, into, mark=mark(self.work.row.restore, version))
-
-    async def _add_to(self, versions: Sequence[Version], outcomes: Sequence[Restored], frame: Frame) -> None:
-        """Losses beside those that the first walk told of the same items."""
-        catalog, restore = self.view.house.catalog, self.work.row.restore
-        merged = []
-        for version, outcome in zip(versions, outcomes, strict=True):
-            row = await catalog.outcome(restore, mark("", version))
-            if row is not None:
-                losses = tuple(dict.fromkeys((*row.outcome.losses, *outcome.losses)))
-                outcome = replace(row.outcome, losses=losses)
-            merged.append(outcome)
-        await self._tell(versions, merged, frame)
-
-    async def _tell(self, versions: Sequence[Version], outcomes: Sequence[Restored], frame: Frame) -> None:
-        now, row = self.view.house.clock.now(), self.work.row
-        await self.view.house.catalog.put_outcomes(
-            [
-                OutcomeRow(row.restore, mark("", v), v.kind, v.item_id, v.name, frame.path, o, now)
-                for v, o in zip(versions, outcomes, strict=True)
-            ]
-        )
-
-    def _sums(
-        self, versions: Sequence[Version], outcomes: Sequence[Restored]
-    ) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-        """Counts, losses and (for a preview) the estimate that a group of items adds."""
-        counts: dict[str, int] = {}
-        losses: dict[str, int] = {}
-        estimate: dict[str, int] = {}
-        for version, outcome in zip(versions, outcomes, strict=True):
-            losses = add(losses, dict.fromkeys(outcome.losses, 1))
-            if version.state != "kept":
-                counts = add(counts, {"never kept": 1})
-                continue
-            if not self.work.row.preview:
-                counts = add(counts, {outcome.outcome: 1})
-                continue
-            if self.kind.keeps_only:
-                counts = add(counts, {"kept only": 1})
-                continue
-            name = {"skipped": "conflicts", "created": "would be created"}.get(outcome.outcome, outcome.outcome)
-            seconds = max(1 / self.kind.restore_items_per_s, version.size_bytes / self.kind.restore_bytes_per_s)
-            counts = add(counts, {name: 1})
-            estimate = add(estimate, {"items": 1, "bytes": version.size_bytes, "milliseconds": int(seconds * 1000)})
-        return counts, losses, estimate
-
-
-def _nothing() -> Steps[tuple[str, ...]]:
-    yield from ()
-    return ()
-
-
-def _failed(why: Verdict) -> Steps[Restored]:
-    """An act for an item that can't be read from the vault: the others go on (fault: partly damaged backup)."""
-    outcome = Restored("failed", note=f"the kept copy is damaged: {why}")
-    yield from ()
-    return outcome
-
-
-def _unseen() -> Steps[Restored]:
-    """A preview's act for an item that is archived: it tells what bringing it back costs, and waits for nothing."""
-    yield from ()
-    raise WouldWrite(losses=())
-
-
-def _outcome(result: Restored | Exception) -> Restored:
-    match result:
-        case Restored():
-            return result
-        case WouldWrite():
-            return Restored("created")
-        case Refused() | Verdict():
-            return Restored("failed", note=str(result))
-        case Exception() if isinstance(result, NOT_UNDERSTOOD):
-            return Restored("failed", note=f"the service's answer could not be understood ({type(result).__name__})")
-        case _:
-            raise result
 
 
 def _runs(children: Sequence[Version]) -> list[list[Version]]:
@@ -571,16 +370,3 @@ def _runs(children: Sequence[Version]) -> list[list[Version]]:
         else:
             runs[-1].append(child)
     return runs
-
-
-def add(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
-    total = dict(a)
-    for key, n in b.items():
-        total[key] = total.get(key, 0) + n
-    return total
-
-
-def mark(restore: str, version: Version) -> str:
-    """The name of "this restore of this version": what a created item bears, to be found and never made twice."""
-    digest = sha256(f"{version.kind}\n{version.feed_id}\n{version.item_id}\n{version.seq}".encode()).hexdigest()[:20]
-    return f"{restore}.{digest}" if restore else digest

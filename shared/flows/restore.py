@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from shared import usage
 from shared.catalog.nouns import RestoreRow, RestoreState
 from shared.errors import Archived, Contended, Damaged, Misconfigured, NeedsPerson, TryLater
-from shared.flows.give_back import KindWork, add
+from shared.flows.give_back import KindWork
 from shared.flows.house import House, scope
 from shared.flows.people import Counterparts
 from shared.flows.select import Progress, View, read_progress
 from shared.flows.thaw import Thaw
+from shared.flows.told import add
 from shared.flows.walk import Walk
 from shared.model import Lane, Mode, Place, Selection
 from shared.telemetry import tell
