@@ -33,7 +33,7 @@ CONTENT = ("/$value", "/content", "/contentStream", "download GET")  # requests 
 
 
 LOSSLESS = "+lossless"  # the end of a play's name
-IN_BOTH_MODES = ("mail", "contacts")  # one whose streams make new items, one where they go over those that are there
+IN_BOTH_MODES = ("mail",)  # the one that streams make new items of
 
 
 def played(name: str) -> list[str]:
