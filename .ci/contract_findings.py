@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from shared.permissions import reads, writes  # the project is no package that could be installed
+from shared.permissions import reads, signed_in, writes  # the project is no package that could be installed
 
-TABLE = {"backup": reads(members=True, lossless=True), "restore": writes(lossless=True)}  # of everything
+# of everything that can be kept; what a person consents to is the rights of the app that they sign in to
+TABLE: dict[str, dict[str, tuple[str, ...]]] = {
+    "backup": {"application": reads(members=True, lossless=True)},
+    "restore": {"application": writes(lossless=True)},
+    "notes": {"delegated": signed_in()},
+}
+SCHEMES = {"application": "Application", "delegated": "DelegatedWork"}  # as Microsoft's map calls them
 
 
 def main() -> int:
@@ -48,17 +54,18 @@ def check(contract: Any, files: Iterable[Path]) -> tuple[int, dict[str, list[Any
             super().permission(method, target, app, shape, example)
             template = [t if t.startswith("{") else t.lower() for t in target.template]
             for key in contract.permission_keys(template):
-                roles = self.permissions.get(key, {}).get(method, {}).get("Application", ())
-                opened[app] |= set(roles) & set(TABLE[app])
+                known = self.permissions.get(key, {}).get(method, {})
+                for sort, roles in TABLE[app].items():
+                    opened[app] |= set(known.get(SCHEMES[sort], ())) & set(roles)
 
-    checker = Checker({app: {"application": list(roles)} for app, roles in TABLE.items()})
+    checker = Checker(TABLE)
     for file in files:
         with file.open(encoding="utf-8") as lines:
             for line in lines:
                 checker.exchange(json.loads(line))
     findings: dict[str, list[Any]] = checker.findings
-    for app, roles in TABLE.items():
-        for role in sorted(set(roles) - opened[app]):
+    for app, rights in TABLE.items():
+        for role in sorted({role for roles in rights.values() for role in roles} - opened[app]):
             findings[f"permission: {app}: {role} opens no call of the traffic"] = [1, "shared/permissions.py"]
     return checker.checked, findings
 
@@ -86,7 +93,7 @@ def tell(checked: int, findings: dict[str, list[Any]], allowed: dict[str, str]) 
             used.add(by)
     for prefix in sorted(set(allowed) - used):
         print(f"allowed but not seen, may go: {prefix}")
-    rights = " and ".join(f"{len(roles)} of {app}" for app, roles in TABLE.items())
+    rights = " and ".join(f"{sum(map(len, of.values()))} of {app}" for app, of in TABLE.items())
     print(f"contract: {checked} exchanges, {len(findings) - refused} allowed findings, {refused} not allowed; "
           f"rights: {rights}")  # fmt: skip
     return 1 if refused else 0

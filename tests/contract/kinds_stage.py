@@ -247,19 +247,7 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     small: dict[str, Any] = {"huge": 9 << 20, "attachment": 4 << 20} if seed == "awkward" else {}
     async with worlds(seed, Options(**{"latency_s": 0, **options}), traffic, **small) as there:
-        if traffic is not None:
-            write_granted(there, traffic)
         stage = Stage(there, kind_of(kind), limits or Limits(), owner_type_of(kind))
         if seed == "small" and "before" in stage.story:
             stage.mutate("before")
         yield stage
-
-
-def write_granted(worlds: Worlds, traffic: Path) -> None:
-    """Beside the traffic: what each app may do, for the checker."""
-    granted = {
-        app.name: {"application": sorted(app.roles), "delegated": sorted(app.scopes)}
-        for app in worlds.tenant.apps.values()
-        if app.roles or app.scopes
-    }
-    (traffic / "granted.json").write_text(json.dumps(granted, indent=1))

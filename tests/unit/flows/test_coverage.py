@@ -21,7 +21,7 @@ from shared.kinds import KINDS
 from shared.kinds.kind import Census
 from shared.kinds.mail import Mail
 from shared.model import Gone, Listing
-from tests.contract.kinds_stage import Granted, write_granted
+from tests.contract.kinds_stage import Granted
 from tests.rig import Worlds, drain, process, worlds
 
 EVERYONE = ("adele", "bernd")
@@ -77,8 +77,6 @@ async def test_a_whole_backup_is_told_as_whole(stage: Stage) -> None:
 
 async def test_a_whole_backup_of_an_awkward_mailbox_has_no_gap(traffic: Path | None) -> None:
     async with worlds("awkward", Options(latency_s=0), traffic, huge=9 << 20, attachment=4 << 20) as there:
-        if traffic is not None:
-            write_granted(there, traffic)
         stage = Stage(there)
         await stage.back_up()
         await stage.back_up(after_s=DAY)
