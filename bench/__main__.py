@@ -7,13 +7,13 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench import big, care, drives, kinds, listing, mailbox, search, side_by_side, talk, teams, whole
 from bench.figures import Chapter, Tell
 
-PARTS: dict[str, Callable[[Tell], list[Chapter]]] = {
+PARTS: dict[str, Callable[[Tell], Iterable[Chapter]]] = {
     "kinds": kinds.run,
     "drives": drives.run,
     "listing": listing.run,

@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 
 from bench.figures import Chapter, Tell
 from sandbox.tenant import site_list_mutations as lists
@@ -41,8 +42,9 @@ BOTH_APPS = frozenset({"backup", "restore"})
 OLDER, OF_OLDER = "o365:Versions", "version-"
 
 
-def run(tell: Tell) -> list[Chapter]:
-    return [asyncio.run(a_drive(tell, FILES)), asyncio.run(a_site(tell, ITEMS))]
+def run(tell: Tell) -> Iterator[Chapter]:
+    yield asyncio.run(a_drive(tell, FILES))
+    yield asyncio.run(a_site(tell, ITEMS))
 
 
 async def a_drive(tell: Tell, files: int) -> Chapter:
