@@ -77,6 +77,7 @@ async def a_site(tell: Tell, items: int) -> Chapter:
         tenant.add_group("new", "New")
         new = tenant.find_site("new")
         assert new is not None
+        lists.store_of(tenant, "new").meet(friend)  # a site's list of people can't be written: who is unknown is a loss
         source, target = (Owner(tenant.id, "site", s.id, s.web_url.partition("://")[2]) for s in (crew, new))
         for kind in (Files(VERSIONS), Lists(VERSIONS, attachments=True), KINDS["pages"]):
             await _there_and_back(there, kind, "site", source, target, chapter, tell)
