@@ -32,6 +32,7 @@ from shared.flows.rebuild import Rebuilt, rebuild
 from shared.graph import budget
 from shared.kinds import KINDS
 from shared.settings import Settings, read
+from shared.wiring_storage import Credentials
 from shared.work.tickets import QUEUES
 
 INDEX = (catalog.VERSIONS, catalog.FEEDS)
@@ -124,7 +125,7 @@ async def drop(settings: Settings, tables: tuple[str, ...], queues: tuple[str, .
         return
     async with AsyncExitStack() as exits:
         stores = settings.stores
-        account, credential = await wiring.Credentials(exits).way_in(
+        account, credential = await Credentials(exits).way_in(
             stores.queues, "queue", stores.queues_identity_client_id
         )
         client = await exits.enter_async_context(
@@ -143,7 +144,7 @@ async def _tables(settings: Settings) -> AsyncIterator[Any]:
 
     async with AsyncExitStack() as exits:
         stores = settings.stores
-        account, credential = await wiring.Credentials(exits).way_in(stores.catalog, "table", stores.identity_client_id)
+        account, credential = await Credentials(exits).way_in(stores.catalog, "table", stores.identity_client_id)
         yield await exits.enter_async_context(
             TableServiceClient.from_connection_string(account)
             if credential is None

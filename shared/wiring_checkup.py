@@ -13,7 +13,8 @@ from shared.ports import Clock
 from shared.settings import ByConnectionString, ByFederation, ByIdentity, Registration, Settings, Storage
 from shared.storage import Wire
 from shared.vault.address import VAULT
-from shared.wiring import Credentials, app_registration, person_tokens
+from shared.wiring_graph import app_registration, person_tokens
+from shared.wiring_storage import Credentials
 from shared.work.tickets import QUEUES
 
 

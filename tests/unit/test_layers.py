@@ -16,7 +16,8 @@ WORLD = frozenset({
     "shared.graph.http", "shared.graph.entra", "shared.graph.sign_in", "shared.graph.keyvault",
     "shared.vault.blob", "shared.vault.reaper", "shared.catalog.table",
     "shared.vault.parcels", "shared.work.storage_queue",
-    "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring", "shared.wiring_checkup", "shared.otel",
+    "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring", "shared.wiring_checkup",
+    "shared.wiring_graph", "shared.wiring_storage", "shared.otel",
     "shared.checkup.instruments",
 })  # fmt: skip
 WORLDLY = (
@@ -32,6 +33,8 @@ MAY = {
     ),
     "shared.wiring": ("shared",),
     "shared.wiring_checkup": ("shared",),
+    "shared.wiring_graph": ("shared",),
+    "shared.wiring_storage": ("shared",),
     "shared.tenants": ("shared.settings", "shared.knobs", "shared.readings", "shared.errors"),
     "shared.settings": ("shared.knobs", "shared.readings", "shared.model", "shared.errors"),
     "shared.knobs": ("shared.readings",),

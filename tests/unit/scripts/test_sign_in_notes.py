@@ -19,7 +19,7 @@ from sandbox.tenant.seed import app_named, make_tenant
 from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options
 from scripts import sign_in_notes
-from shared import wiring
+from shared import wiring, wiring_graph
 from shared.errors import Misconfigured, NotPermitted
 from shared.graph.entra import PublicClient
 from shared.graph.http import GraphClient, GraphSettings
@@ -183,10 +183,10 @@ def test_the_settings_name_the_same_app_and_the_same_scopes() -> None:
         with_(M365_NOTES_CLIENT_ID=id, M365_NOTES_TOKEN_URL="https://kv.vault.azure.net/secrets/notes")
     )
     assert settings.notes is not None
-    app = wiring.notes_client(settings, settings.notes)
+    app = wiring_graph.notes_client(settings, settings.notes)
     assert (app.client_id, app.tenant) == (id, settings.tenant_id)
     assert app.scopes == (f"{settings.cloud.graph_url}/Notes.Read.All",)
-    assert isinstance(wiring.person_tokens(settings, Clock()), PersonTokens)  # reads nothing before it is asked
+    assert isinstance(wiring_graph.person_tokens(settings, Clock()), PersonTokens)  # reads nothing before it is asked
     assert wiring._policy(settings).signed_in
     assert not wiring._policy(settings_of(with_())).signed_in
 
