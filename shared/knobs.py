@@ -217,8 +217,9 @@ KNOBS: tuple[Knob, ...] = (
     Knob(
         "BACKUP_LOSSLESS", _POLICY,
         "`on`: mail, contacts, events and tasks are kept twice, also as Exchange's own streams beside JSON and MIME, "
-        "and given back from them where that can be done. Microsoft says of the interface that it is not made for "
-        "backup and restore; it is in the global cloud only.", to.one_of("off", "on"), "off",
+        "and given back from them where that can be done; sticky notes and journals are kept at all. Microsoft says "
+        "of the interface that it is not made for backup and restore; it is in the global cloud only.",
+        to.one_of("off", "on"), "off",
     ),
     Knob(
         "BACKUP_OBJECTIVE_H", _POLICY,

@@ -24,10 +24,12 @@ Narrowed = Mapping[OwnerType, Sequence[str]]  # kinds of one type of owner; none
 
 
 def kept(
-    kinds: Iterable[str] = (), owner_types: Iterable[OwnerType] = EVERYONE, narrowed: Narrowed | None = None
-) -> dict[str, frozenset[OwnerType]]:
+    kinds: Iterable[str] = (), owner_types: Iterable[OwnerType] = EVERYONE, narrowed: Narrowed | None = None, *,
+    lossless: bool = False,
+) -> dict[str, frozenset[OwnerType]]:  # fmt: skip
     """The kinds that are backed up (none named: all), each with the types of owners that it is backed up of."""
-    chosen = {kind.name: frozenset(filter(kind.owner_types.__contains__, owner_types)) for kind in _named(kinds)}
+    able = [kind for kind in _named(kinds) if lossless or not kind.only_lossless]
+    chosen = {kind.name: frozenset(filter(kind.owner_types.__contains__, owner_types)) for kind in able}
     for owner_type, names in (narrowed or {}).items():
         out = {name for name in chosen if names and name not in {kind.name for kind in _named(names)}}
         chosen |= {name: chosen[name] - {owner_type} for name in out}
@@ -40,7 +42,7 @@ def reads(
 ) -> tuple[str, ...]:  # fmt: skip
     """What the backup app needs for these kinds of these owners: the kinds' own roles and the lists of owners; with
     `members` also who is in a group; `lossless`: in that mode."""
-    of, known = kept(kinds, owner_types, narrowed), _in_mode(lossless)
+    of, known = kept(kinds, owner_types, narrowed, lossless=lossless), _in_mode(lossless)
     own = {name: types for name, types in of.items() if not known[name].signed_in}
     needed = {role for name, types in own.items() for each in types for role in known[name].reads_of(each)}
     listed = {owners.READ_PERMISSIONS[each] for types in of.values() for each in types}
@@ -54,7 +56,7 @@ def writes(
 ) -> tuple[str, ...]:  # fmt: skip
     """What the restore app needs."""
     known = _in_mode(lossless)
-    able = [known[name] for name in kept(kinds, owner_types, narrowed)]
+    able = [known[name] for name in kept(kinds, owner_types, narrowed, lossless=lossless)]
     return tuple(sorted({role for kind in able for role in (*kind.write_permissions, *kind.spare_permissions)}))
 
 

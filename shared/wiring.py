@@ -243,7 +243,7 @@ def _policy(settings: Settings) -> Policy:
     return Policy(
         owner_types=p.owner_types, kinds=p.kinds, include=p.include, exclude=p.exclude, narrowed=p.narrowed,
         signed_in=notes is not None, shared_with=notes.owners if notes else (),
-        include_groups=p.include_groups, exclude_groups=p.exclude_groups,
+        include_groups=p.include_groups, exclude_groups=p.exclude_groups, lossless=p.lossless,
         where=tuple(Condition(*each) for each in p.where),
     )  # fmt: skip
 

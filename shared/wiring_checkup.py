@@ -95,7 +95,8 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
         retention_identity=settings.retention.identity_client_id,
         forgets=bool(settings.retention.everyone or settings.retention.kinds or settings.retention.owners),
         owner_types=policy.owner_types,
-        kinds=permissions.kept(policy.kinds, narrowed=policy.narrowed),  # whatever type of owner is left out
+        # whatever type of owner is left out
+        kinds=permissions.kept(policy.kinds, narrowed=policy.narrowed, lossless=policy.lossless),
         needed={
             "backup": frozenset(reads), "restore": needed, "target": needed,
             "notes": frozenset(permissions.signed_in(policy.kinds)),

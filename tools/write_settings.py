@@ -44,11 +44,16 @@ def _between(page: str, name: str, text: str) -> str:
 def _permissions() -> str:
     rows = [f"| finding {owner_type}s | `{role}` | |" for owner_type, role in READ_PERMISSIONS.items()]
     rows.append(f"| finding deleted teams, with {_outliving()} | `{READ_DELETED_TEAMS}` | |")
-    rows += [f"| {k.title} | {_read(k)} | {_listed(k.write_permissions) or 'kept only'} |" for k in KINDS.values()]
-    reads, writes = ({*side(lossless=True)} - {*side()} for side in (permissions.reads, permissions.writes))
+    rows += [f"| {_title(k)} | {_read(k)} | {_listed(k.write_permissions) or 'kept only'} |" for k in KINDS.values()]
+    twice = [kind.name for kind in KINDS.values() if not kind.only_lossless]
+    reads, writes = ({*side(twice, lossless=True)} - {*side()} for side in (permissions.reads, permissions.writes))
     rows.append(f"| mailbox items, lossless | {_listed(tuple(sorted(reads)))} | {_listed(tuple(sorted(writes)))} |")
     head = "\n| for | backup app (reads) | restore app (writes) |\n|---|---|---|\n"
     return head + "\n".join(rows) + "\n\n"
+
+
+def _title(kind: Kind) -> str:
+    return kind.title + (", where the lossless mode is on" if kind.only_lossless else "")
 
 
 def _read(kind: Kind) -> str:

@@ -14,6 +14,7 @@ from sandbox.tenant.settings_dump import dump_configuration, dump_todo
 from sandbox.tenant.site_lists_dump import dump_lists
 from sandbox.tenant.site_page_mutations import dump_pages
 from sandbox.tenant.state import Tenant, User
+from sandbox.tenant.stickies import dump_stickies
 
 Json = dict[str, Any]
 COMPARED = (
@@ -49,6 +50,7 @@ def dump(tenant: Tenant) -> Json:
     beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
     beside["pages"] = dump_pages(tenant)
     beside["notes"] = dump_notes(tenant)
+    beside["stickies"] = {tenant.users[id].upn: dump_stickies(store) for id, store in tenant.stickies.items()}
     beside["libraries"] = dump_libraries(tenant)
     return {**people, **beside, "teams": dump_teams(tenant), "chats": dump_chats(tenant)}
 

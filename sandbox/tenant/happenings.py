@@ -23,6 +23,7 @@ def all_mutations() -> dict[str, Any]:
         site_drive_mutations,
         site_list_mutations,
         site_page_mutations,
+        stickies,
         teams_mutations,
         todo_mutations,
     )
@@ -31,7 +32,7 @@ def all_mutations() -> dict[str, Any]:
     everybody = (
         mutations, calendar_mutations, drives, group_mutations, planner_mutations, settings_mutations,
         site_columns, site_drive_mutations, site_list_mutations, site_page_mutations, todo_mutations, teams_mutations,
-        conversations, onenote_mutations, library_items,
+        conversations, onenote_mutations, library_items, stickies,
     )  # fmt: skip
     for module in everybody:
         out |= module.mutations

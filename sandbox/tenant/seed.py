@@ -32,6 +32,7 @@ from sandbox.tenant.seed_teams import seed_awkward_team, seed_small_chats, seed_
 from sandbox.tenant.seed_todo import seed_awkward_todo, seed_small_todo
 from sandbox.tenant.site_page_mutations import seed_awkward_pages, seed_small_pages
 from sandbox.tenant.state import App, Ids, Options, Tenant, User
+from sandbox.tenant.stickies import seed_awkward_stickies, seed_small_stickies
 
 BACKUP_ROLES = frozenset({
     "User.Read.All", "GroupMember.Read.All", "GroupSettings.Read.All", "Group-Conversation.Read.All",
@@ -157,6 +158,7 @@ def _small(tenant: Tenant) -> None:
         seed_small_calendar(tenant.calendars[user.id])
         seed_small_settings(tenant, tenant.mailboxes[user.id])
         seed_small_todo(tenant, user.upn)
+        seed_small_stickies(tenant, user.upn)
         if name != "chloe":
             seed_small(tenant, user)
     adele, bernd, _ = tenant.users.values()
@@ -184,6 +186,7 @@ def _awkward(
     seed_awkward_calendar(tenant.calendars[adele.id], attachment=attachment)
     seed_awkward_settings(tenant, tenant.mailboxes[adele.id], categories=categories)
     seed_awkward_todo(tenant, adele.upn)
+    seed_awkward_stickies(tenant, adele.upn)
     bernd = _person(tenant, "bernd", "Bernd Müller-Lüdenscheidt", language="de-DE")
     seed_small_mail(tenant, tenant.mailboxes[bernd.id])
     seed_contacts(tenant.contacts[bernd.id], count=4)

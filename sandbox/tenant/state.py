@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sandbox.tenant.settings_state import Configuration
     from sandbox.tenant.site_lists_state import SiteLists
     from sandbox.tenant.site_pages import SitePages
+    from sandbox.tenant.stickies import StickyStore
     from sandbox.tenant.throttle import Throttle
     from sandbox.tenant.todo_state import TodoStore
     from sandbox.tenant.transfer import ImportSession
@@ -207,6 +208,7 @@ class Tenant:
         self.notes: dict[str, NoteShelf] = {}  # by user id or site id
         self.site_columns: dict[str, list[dict[str, Any]]] = {}  # of sites themselves
         self.todos: dict[str, TodoStore] = {}
+        self.stickies: dict[str, StickyStore] = {}
         self.teams = Teams()
         self.drives: dict[str, Drive] = {}
         self.user_drive: dict[str, str | None] = {}
@@ -284,6 +286,7 @@ class Tenant:
         from sandbox.tenant.contacts_state import ContactStore
         from sandbox.tenant.mailbox import Mailbox
         from sandbox.tenant.settings_state import Configuration
+        from sandbox.tenant.stickies import StickyStore
         from sandbox.tenant.todo_state import TodoStore
 
         self.mailboxes[user.id] = Mailbox(self, user)
@@ -291,6 +294,7 @@ class Tenant:
         self.calendars[user.id] = CalendarStore(self, user)
         self.configurations[user.id] = Configuration(self, user)
         self.todos[user.id] = TodoStore(self, user)
+        self.stickies[user.id] = StickyStore(self, user)
         return self.mailboxes[user.id]
 
     def find_user(self, name: str) -> User | None:

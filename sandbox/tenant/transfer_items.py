@@ -12,12 +12,14 @@ from sandbox.tenant.calls import Json
 from sandbox.tenant.contacts_state import Contact
 from sandbox.tenant.mailbox import Message
 from sandbox.tenant.state import Tenant, User, stamp
+from sandbox.tenant.stickies import JOURNAL, NOTES, Sticky
 from sandbox.tenant.sync import ChangeLog
 from sandbox.tenant.todo_state import Task
 
 MAIL, CALENDAR, CONTACTS, TASKS = "IPF.Note", "IPF.Appointment", "IPF.Contact", "IPF.Task"
 ITEM_CLASS = {MAIL: "IPM.Note", CALENDAR: "IPM.Appointment", CONTACTS: "IPM.Contact", TASKS: "IPM.Task"}
-Thing = Message | Event | Contact | Task
+ITEM_CLASS |= {NOTES: "IPM.StickyNote", JOURNAL: "IPM.Activity"}
+Thing = Message | Event | Contact | Task | Sticky
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Box:
         self.tenant, self.user = tenant, user
         self.mail, self.contacts = tenant.mailboxes[user.id], tenant.contacts[user.id]
         self.calendars, self.todo = tenant.calendars[user.id], tenant.todos[user.id]
+        self.stickies = tenant.stickies[user.id]
 
     @property
     def id(self) -> str:
@@ -73,6 +76,8 @@ class Box:
             if tasks is not self.todo.flagged:
                 parent = root if tasks is self.todo.default else self.todo.default.id
                 out.append(Folder(tasks.id, tasks.name, parent, TASKS, tasks.log))
+        for notes in self.stickies.folders.values():
+            out.append(Folder(notes.id, notes.name, notes.parent or root, notes.type, notes.log))
         return out
 
     def folder(self, name: str) -> Folder | None:
@@ -89,7 +94,7 @@ class Box:
             self.todo.mirror()
         stores: dict[str, dict[str, Any]] = {
             MAIL: self.mail.messages, CALENDAR: self.calendars.events, CONTACTS: self.contacts.contacts,
-            TASKS: self.todo.tasks,
+            TASKS: self.todo.tasks, NOTES: self.stickies.items, JOURNAL: self.stickies.items,
         }  # fmt: skip
         return stores[kind]
 
@@ -97,7 +102,7 @@ class Box:
         thing: Thing = self.things(kind)[key]
         files = thing.files if isinstance(thing, Task) else getattr(thing, "attachments", [])
         size = len(json.dumps(thing.props)) + sum(f.content.size for f in files if f.content)
-        id_ = thing.id if isinstance(thing, Task) else thing.mutable_id
+        id_ = thing.id if isinstance(thing, Task | Sticky) else thing.mutable_id
         change_key = thing.etag if isinstance(thing, Task) else thing.change_key
         categories = list(thing.props.get("categories") or [])
         return Item(key, id_, change_key, _class(thing, kind), size, categories, thing.created, thing.modified, thing)
@@ -115,6 +120,9 @@ class Box:
             thing = by_id.get(item_id)
             if thing is not None and thing.mutable_id == item_id:
                 return kind, self.item(kind, thing.key)
+        if sticky := self.stickies.items.get(item_id):
+            kind = self.stickies.folders[sticky.folder].type
+            return kind, self.item(kind, item_id)
         return (TASKS, self.item(TASKS, item_id)) if item_id in self.things(TASKS) else None
 
 

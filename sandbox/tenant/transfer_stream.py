@@ -15,10 +15,14 @@ from sandbox.tenant.calls import Json, Refusal
 from sandbox.tenant.contacts_state import Contact
 from sandbox.tenant.content import Held, whole
 from sandbox.tenant.mailbox import Attachment, Message
+from sandbox.tenant.stickies import JOURNAL, NOTES, Sticky
 from sandbox.tenant.todo_state import Task, TaskFile
 from sandbox.tenant.transfer_items import CALENDAR, CONTACTS, MAIL, TASKS, Box, Folder, Thing
 
 HEAD = b"\x01\x00\x03\x00FX"
+OF_FOLDER = {
+    MAIL: "Message", CALENDAR: "Event", CONTACTS: "Contact", TASKS: "Task", NOTES: "Sticky", JOURNAL: "Sticky",
+}  # fmt: skip
 # what the store decides anew: everything else of a thing travels
 PLACE = frozenset({
     "key", "id", "folder", "calendar", "list_id", "mutable_id", "immutable_id", "change_key", "etag", "modified",
@@ -72,11 +76,13 @@ def unpack(data: bytes) -> Json:
 def put(box: Box, folder: Folder, stream: Json) -> Thing:
     """A new item of this stream, in a folder of its class."""
     kind, members = stream["of"], {k: v for k, v in stream.items() if k not in ("of", "props")}
-    if kind != {MAIL: "Message", CALENDAR: "Event", CONTACTS: "Contact", TASKS: "Task"}[folder.type]:
+    if kind != OF_FOLDER[folder.type]:
         raise Refusal(400, "ErrorItemClassMismatch", "The item does not belong into a folder of this class.")
     props = copy.deepcopy(stream["props"])
     if kind == "Message":
         return box.mail.add(box.mail.folders[folder.id], props, **members)
+    if kind == "Sticky":
+        return box.stickies.add(box.stickies.folders[folder.id], props, members["created"])
     if kind == "Event":
         members["cancelled"] = set(members["cancelled"])
         return box.calendars.add(box.calendars.calendars[folder.id], props, **members)
@@ -103,6 +109,8 @@ def overwrite(box: Box, thing: Thing, stream: Json) -> None:
         box.calendars.changed(thing)
     elif isinstance(thing, Contact):
         box.contacts.changed(thing)
+    elif isinstance(thing, Sticky):
+        box.stickies.changed(thing)
     else:
         box.todo.changed(thing)
 
@@ -114,5 +122,7 @@ def drop(box: Box, thing: Thing) -> None:
         box.calendars.drop(thing)
     elif isinstance(thing, Contact):
         box.contacts.drop(thing)
+    elif isinstance(thing, Sticky):
+        box.stickies.drop(thing)
     else:
         box.todo.drop(thing)

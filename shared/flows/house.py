@@ -76,6 +76,7 @@ class Policy:
     where: tuple[Condition, ...] = ()  # all of them
     signed_in: bool = False  # a person signed in, so that kinds are kept that no app may read
     shared_with: tuple[str, ...] = ()  # whose those kinds are kept; empty: everyone's
+    lossless: bool = False  # the lossless mode is on, so that kinds are kept that only its interface knows
 
     def keeps(self, kind: str, owner_type: OwnerType) -> bool:
         return all(not names or kind in names for names in (self.kinds, self.narrowed.get(owner_type, ())))
@@ -163,6 +164,7 @@ class House:
             if owner_type in kind.owner_types
             and self.policy.keeps(kind.name, owner_type)
             and (self.policy.signed_in or not kind.signed_in)
+            and (self.policy.lossless or not kind.only_lossless)
             and lane in (None, kind.lane)
             and (not only or kind.name in only)
         ]

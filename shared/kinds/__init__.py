@@ -15,6 +15,7 @@ from shared.kinds.kind import Kind
 from shared.kinds.lists import Lists
 from shared.kinds.mail import Mail
 from shared.kinds.mailbox_settings import MailboxSettings
+from shared.kinds.notes import Notes
 from shared.kinds.onenote import OneNote
 from shared.kinds.pages import Pages
 from shared.kinds.planner import Planner
@@ -29,6 +30,6 @@ ALL = (
     Mail(), Contacts(), Events(), Todo(), Rules(), MailboxSettings(), Profile(), Files(),
     Sites(), Lists(), Pages(), FileValues(), OneNote(),
     Groups(), Planner(), Conversations(), GroupCalendar(),
-    Teams(), Channels(), Chats(), UserPlans(),
+    Teams(), Channels(), Chats(), UserPlans(), Notes(),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in ALL}

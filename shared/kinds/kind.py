@@ -57,6 +57,7 @@ class Kind(ABC):
     read_permissions: ClassVar[tuple[str, ...]]
     write_permissions: ClassVar[tuple[str, ...]]
     signed_in: ClassVar[bool] = False  # read in the name of a person who signed in; the roles are then their scopes
+    only_lossless: ClassVar[bool] = False  # kept only where the lossless mode is on (BACKUP_LOSSLESS)
     spare_permissions: ClassVar[tuple[str, ...]] = ()  # of the restore, only where there is no better way
     server_owned: ClassVar[frozenset[str]]  # members of a record that no client can set
     losses: ClassVar[tuple[str, ...]]  # what a restore can't give back, in words for people

@@ -76,7 +76,8 @@ class Stage:
     _orders: int = 0
 
     def house(self) -> House:
-        policy = Policy(EVERY_OWNER, (self.kind.name,), signed_in=self.kind.signed_in)
+        kind = self.kind
+        policy = Policy(EVERY_OWNER, (kind.name,), signed_in=kind.signed_in, lossless=kind.only_lossless)
         house = process(self.worlds, Probe(), self.limits, policy)
         return replace(house, kinds={**house.kinds, self.kind.name: self.kind})
 

@@ -62,8 +62,11 @@ def test_types_of_owners_and_of_their_content_are_chosen_each_for_itself() -> No
     everything = house_of()
     for owner_type in ("user", "group", "site"):
         assert names(everything, owner_type) == [
-            k.name for k in KINDS.values() if owner_type in k.owner_types and not k.signed_in
+            k.name
+            for k in KINDS.values()
+            if owner_type in k.owner_types and not (k.signed_in or k.only_lossless)
         ]
+    assert names(house_of(BACKUP_LOSSLESS="on"), "user") == [*names(everything, "user"), "notes"]
     chosen = house_of(BACKUP_USER_KINDS="mail,events", BACKUP_OWNER_TYPES="user,group")
     assert names(chosen, "user") == ["mail", "events"] and names(chosen, "group") == names(everything, "group")
     assert chosen.policy.owner_types == ("user", "group")

@@ -8,6 +8,7 @@ from sandbox.tenant import mutations as people
 from sandbox.tenant.calendar_dump import dump_calendars
 from sandbox.tenant.dump import dump_contacts, dump_message
 from sandbox.tenant.settings_dump import dump_todo
+from sandbox.tenant.stickies import dump_stickies
 from tests.unit.sandbox.visitor import Reply, Visitor, visiting
 
 
@@ -41,20 +42,23 @@ async def test_the_tree_has_folders_of_every_class_and_lists_ten_at_a_time() -> 
         base = await box(visitor)
         assert len((await visitor.get(f"{base}/folders"))["value"]) == 10
         found = await folders_of(visitor, base)
-        assert {f["type"] for f in found} == {"IPF.Note", "IPF.Appointment", "IPF.Contact", "IPF.Task"}
+        assert {f["type"] for f in found} == {*HOME, *STICKY}
         assert {"Projekte", "Haus", "Familie"} <= {f["displayName"] for f in found}
 
 
 HOME = {"IPF.Note": "inbox", "IPF.Appointment": "calendar", "IPF.Contact": "contacts", "IPF.Task": "tasks"}
+STICKY = {"IPF.StickyNote": "Notes", "IPF.Journal": "Journal"}  # whether these have well-known names is not documented
 
 
 async def carry(visitor: Visitor) -> None:
     """All that adele has, into the default folders of an empty mailbox."""
     base, target = await box(visitor), await box(visitor, "newcomer")
+    at_home = {f["displayName"]: f["id"] for f in await folders_of(visitor, target)}
+    places = HOME | {type: at_home[name] for type, name in STICKY.items()}
     for folder in await folders_of(visitor, base):
         for item in (await visitor.get(f"{base}/folders/{folder['id']}/items?$top=20"))["value"]:
             [stream] = await exported(visitor, base, [item["id"]])
-            body = {"FolderId": HOME[folder["type"]], "Mode": "create", "Data": stream["data"]}
+            body = {"FolderId": places[folder["type"]], "Mode": "create", "Data": stream["data"]}
             assert (await imported(visitor, target, body)).status == 200
 
 
@@ -80,6 +84,8 @@ async def test_what_is_exported_and_imported_elsewhere_is_the_same_and_nothing_i
         ]
         assert sorted(tasks[0], key=repr) == sorted(tasks[1], key=repr)
         assert len(dump_contacts(tenant.contacts[new])["contacts"]) == 4
+        notes = [[n for f in dump_stickies(tenant.stickies[u]) for n in f["notes"]] for u in (old, new)]
+        assert sorted(notes[0], key=repr) == sorted(notes[1], key=repr) != []
 
 
 async def test_an_item_is_updated_only_by_whoever_knows_its_change_key() -> None:
