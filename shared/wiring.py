@@ -1,4 +1,4 @@
-"""Settings -> the real worlds: with its neighbours the only place that knows all. Everything is made when it is first asked for."""
+"""Settings -> the real worlds: with its neighbours the only place that knows all. Made when it is first asked for."""
 
 from __future__ import annotations
 
