@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, get_args
+from dataclasses import dataclass
+from datetime import datetime
+from typing import get_args
 
-from shared.api.keys import owner_of
+from shared.api.members import Members, read_moment
 from shared.api.problems import BadRequest, NotThere, TooLarge, WrongMedia
 from shared.catalog.nouns import MailFormat
 from shared.model import Json, Mode, Owner, People, PeopleRule, Place, Selection
@@ -76,7 +76,7 @@ def parse(raw: bytes, content_type: str) -> Json:
 
 def read_backup(body: Json, kinds: Collection[str]) -> BackupOrder:
     """`kinds`: those that the policy keeps."""
-    members = _Members(body)
+    members = Members(body)
     order = BackupOrder(members.texts("owners", MOST_OWNERS), members.texts("kinds", 50, allowed=kinds))
     members.finish()
     return order
@@ -88,7 +88,7 @@ def read_restore(
 ) -> RestoreOrder:  # fmt: skip
     """The order in a body. Without `place` things go back to their owner into a folder "Restored"; without `at` they
     are taken as of now; without `mode` as the installation's settings say."""
-    members = _Members(body)
+    members = Members(body)
     chosen = _selection(members, tenant, kinds, now)
     place = members.inner("place")
     to_tenant = place.text("tenant")
@@ -111,7 +111,7 @@ def read_restore(
     return order
 
 
-def _people(members: _Members) -> People:
+def _people(members: Members) -> People:
     known = members.map("map", MOST_PEOPLE)
     for source, target in known.items():
         if source.startswith("@") != target.startswith("@"):
@@ -141,7 +141,7 @@ class ForgetOrder:
 
 def read_verification(body: Json) -> str:
     """How much of the payload is read."""
-    members = _Members(body)
+    members = Members(body)
     deep = members.text("deep") or DEEP[0]
     if deep not in DEEP:
         members.wrong("deep", f"one of {', '.join(DEEP)}")
@@ -150,7 +150,7 @@ def read_verification(body: Json) -> str:
 
 
 def read_hold(body: Json, tenant: str) -> HoldOrder:
-    members = _Members(body)
+    members = Members(body)
     order = HoldOrder(members.owner("owner", tenant), members.text("reason", longest=500))
     if not order.reason:
         members.wrong("reason", "say why, for whoever asks later")
@@ -160,7 +160,7 @@ def read_hold(body: Json, tenant: str) -> HoldOrder:
 
 def read_forget(body: Json, tenant: str) -> ForgetOrder:
     """Nothing is forgotten unless `dry_run` is false."""
-    members = _Members(body)
+    members = Members(body)
     owner = members.owner("owner", tenant) if "owner" in body else None
     dry = members.flag("dry_run") or body.get("dry_run") is None
     order = ForgetOrder(owner, members.flag("person"), dry, members.number("policy_change"))
@@ -182,7 +182,7 @@ class PolicyOrder:
 
 def read_policy(body: Json, kinds: Collection[str], now: Json) -> PolicyOrder:
     """A whole policy: what is left out is kept for ever, or stays as it is `now` where it is a number of days."""
-    members = _Members(body)
+    members = Members(body)
     rules: Json = {
         "everyone": members.text("everyone") or None,
         "kinds": members.map("kinds", MOST_RULES),
@@ -199,7 +199,7 @@ def read_policy(body: Json, kinds: Collection[str], now: Json) -> PolicyOrder:
     return PolicyOrder(rules, reason)
 
 
-def _mode(members: _Members, default: Mode) -> Mode:
+def _mode(members: Members, default: Mode) -> Mode:
     text = members.text("mode") or default
     if text not in get_args(Mode):
         members.wrong("mode", f"one of {', '.join(get_args(Mode))}")
@@ -209,7 +209,7 @@ def _mode(members: _Members, default: Mode) -> Mode:
 
 def read_export(body: Json, tenant: str, kinds: Collection[str], now: datetime) -> ExportOrder:
     """The order in a body. Without `at` things come out as they are now; without `mail` each message is a file."""
-    members = _Members(body)
+    members = Members(body)
     chosen = _selection(members, tenant, kinds, now)
     mail = members.text("mail") or "eml"
     if mail not in get_args(MailFormat):
@@ -226,7 +226,7 @@ def read_export(body: Json, tenant: str, kinds: Collection[str], now: datetime) 
     return order
 
 
-def _selection(members: _Members, tenant: str, kinds: Collection[str], now: datetime) -> Selection:
+def _selection(members: Members, tenant: str, kinds: Collection[str], now: datetime) -> Selection:
     return Selection(
         owner=members.owner("owner", tenant),
         kinds=members.texts("kinds", 50, allowed=kinds),
@@ -237,7 +237,7 @@ def _selection(members: _Members, tenant: str, kinds: Collection[str], now: date
     )
 
 
-def _consistent(chosen: Selection, members: _Members) -> None:
+def _consistent(chosen: Selection, members: Members) -> None:
     if not chosen.kinds:
         members.wrong("kinds", "is missing; name at least one kind")
     if (chosen.folder is not None or chosen.items) and len(chosen.kinds) > 1:
@@ -304,134 +304,3 @@ def only(query: Mapping[str, str], known: Collection[str]) -> None:
     """A misspelt option that is passed over would show the wrong things."""
     if strangers := sorted(set(query) - set(known)):
         raise BadRequest(f"{strangers[0][:40]}: no such query option; known are {', '.join(known) or 'none'}")
-
-
-def read_moment(text: str, now: datetime) -> datetime:
-    """RFC 3339 with an offset; ValueError tells what is wrong with it."""
-    try:
-        moment = datetime.fromisoformat(text.replace(" ", "+", 1) if text.count(" ") == 1 else text)
-    except ValueError:
-        raise ValueError("a moment such as 2026-03-01T12:00:00Z") from None
-    if moment.tzinfo is None:
-        raise ValueError("a moment with Z or an offset: without one nobody knows which is meant")
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("a moment between the years 1 and 9999") from None
-    if moment > now:
-        raise ValueError("lies in the future")
-    return moment
-
-
-@dataclass(slots=True)
-class _Members:
-    """A body being read: collects what is wrong, then tells it all."""
-
-    body: Json
-    path: str = ""
-    errors: dict[str, str] = field(default_factory=dict)
-    read: set[str] = field(default_factory=set)
-    children: list[_Members] = field(default_factory=list)
-
-    def wrong(self, name: str, text: str) -> None:
-        self.errors.setdefault(self.path + name, text)
-
-    def _get(self, name: str) -> Any:
-        self.read.add(name)
-        return self.body.get(name)
-
-    def text(self, name: str, *, longest: int = 2048) -> str:
-        value = self._get(name)
-        if value is None:
-            return ""
-        if not isinstance(value, str) or not value.strip() or len(value) > longest or "\x00" in value:
-            self.wrong(name, f"a text of 1 to {longest} characters")
-            return ""
-        return value
-
-    def texts(self, name: str, most: int, allowed: Collection[str] | None = None) -> tuple[str, ...]:
-        value = self._get(name)
-        if value is None:
-            return ()
-        if not isinstance(value, list) or not all(isinstance(v, str) and 0 < len(v) <= 2048 for v in value):
-            self.wrong(name, "a list of texts")
-            return ()
-        if not value or len(value) > most:
-            self.wrong(name, f"a list of 1 to {most} texts; leave it out to mean all")
-        elif allowed is not None and (strangers := [v for v in value if v not in allowed]):
-            self.wrong(name, f"{strangers[0][:40]!r} is unknown; known are {', '.join(allowed)}")
-        return tuple(dict.fromkeys(value))
-
-    def map(self, name: str, most: int) -> dict[str, str]:
-        value = self._get(name)
-        if value is None:
-            return {}
-        texts = isinstance(value, dict) and all(
-            isinstance(v, str) and 0 < len(v) <= 320 and 0 < len(k) <= 320 for k, v in value.items()
-        )
-        if not texts or len(value) > most:
-            self.wrong(name, f"an object of up to {most} texts by name")
-            return {}
-        return dict(value)
-
-    def flag(self, name: str) -> bool:
-        value = self._get(name)
-        if value is not None and not isinstance(value, bool):
-            self.wrong(name, "true or false")
-        return value is True
-
-    def number(self, name: str, most: int = 36_500) -> int:
-        value = self._get(name)
-        if value is None:
-            return 0
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-            self.wrong(name, f"a whole number from 1 to {most}")
-            return 0
-        return value
-
-    def moment(self, name: str, now: datetime) -> datetime | None:
-        text = self.text(name)
-        try:
-            return read_moment(text, now) if text else None
-        except ValueError as why:
-            self.wrong(name, str(why))
-            return None
-
-    def owner(self, name: str, tenant: str) -> Owner:
-        text = self.text(name)
-        try:
-            return owner_of(tenant, text)
-        except NotThere:
-            self.wrong(name, "written user-<id>, as GET /api/owners gives it")
-            return Owner(tenant, "user", "")
-
-    def inner(self, name: str) -> _Members:
-        value = self._get(name)
-        if value is not None and not isinstance(value, dict):
-            self.wrong(name, "an object")
-        child = _Members(value if isinstance(value, dict) else {}, f"{self.path}{name}.", self.errors)
-        self.children.append(child)
-        return child
-
-    def _all(self) -> list[_Members]:
-        return [self, *(found for child in self.children for found in child._all())]
-
-    def objects(self, name: str, most: int) -> list[_Members]:
-        """Objects in their order."""
-        value = self._get(name)
-        if value is None:
-            return []
-        if not isinstance(value, list) or not all(isinstance(v, dict) for v in value) or len(value) > most:
-            self.wrong(name, f"a list of up to {most} objects")
-            return []
-        found = [_Members(v, f"{self.path}{name}[{n}].", self.errors) for n, v in enumerate(value)]
-        self.children += found
-        return found
-
-    def finish(self) -> None:
-        for members in self._all():
-            for name in sorted(set(members.body) - members.read):
-                members.wrong(str(name)[:60], "no such member")
-        if self.errors:
-            told = [{"member": member, "problem": text} for member, text in sorted(self.errors.items())]
-            raise BadRequest("; ".join(f"{e['member']}: {e['problem']}" for e in told)[:2000], facts={"errors": told})

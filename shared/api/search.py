@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.api import bodies
+from shared.api import bodies, members
 from shared.api.keys import key_of, owner_of, read_cursor, write_cursor
 from shared.api.problems import BadRequest
 from shared.api.schema_parts import KEY, flag, many, maybe, moment, ref, text, thing, whole
@@ -42,7 +42,7 @@ def _day(query: Mapping[str, str], name: str, now: datetime) -> str:
     if name not in query:
         return ""
     try:
-        return f"{bodies.read_moment(query[name], now):%Y-%m-%dT%H:%M:%S}"
+        return f"{members.read_moment(query[name], now):%Y-%m-%dT%H:%M:%S}"
     except ValueError as why:
         raise BadRequest(f"{name}: {why}") from None
 

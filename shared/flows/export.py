@@ -17,7 +17,8 @@ from shared.errors import Damaged, Misconfigured, NeedsPerson, PartMissing
 from shared.export import plan as plans
 from shared.export.plan import Plan
 from shared.flows import export_volume
-from shared.flows.export_volume import Binding, volume_name
+from shared.flows.export_binding import Binding
+from shared.flows.export_volume import volume_name
 from shared.flows.export_walk import next_plan
 from shared.flows.house import House
 from shared.flows.told import add
