@@ -50,7 +50,8 @@ def dump(tenant: Tenant) -> Json:
     beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
     beside["pages"] = dump_pages(tenant)
     beside["notes"] = dump_notes(tenant)
-    beside["stickies"] = {tenant.users[id].upn: dump_stickies(store) for id, store in tenant.stickies.items()}
+    kept = {u.upn: tenant.stickies[u.id] for u in tenant.users.values() if u.id in tenant.stickies}
+    beside["stickies"] = {upn: dump_stickies(store) for upn, store in kept.items() if store.items}
     beside["libraries"] = dump_libraries(tenant)
     return {**people, **beside, "teams": dump_teams(tenant), "chats": dump_chats(tenant)}
 
