@@ -72,7 +72,7 @@ class Stage:
     def process(self, probe: Probe | None = None) -> House:
         """While something is given back, the timer wakes restores and plans nobody's backup."""
         story = self.story
-        policy = Policy(include=(ADELE if story.backs_up else "nobody",), kinds=story.kinds)
+        policy = Policy(include=(ADELE if story.backs_up else "nobody",), kinds=story.kinds, lossless=story.lossless)
         return self._furnished(process(self.worlds, probe, story.limits, policy, **story.sizes))
 
     def _furnished(self, house: House) -> House:
@@ -87,7 +87,8 @@ class Stage:
         mutate(self.worlds.tenant, list(wanted))
 
     async def backup(self) -> None:
-        house = self._furnished(process(self.worlds, policy=Policy(include=(ADELE,), kinds=self.story.kinds)))
+        policy = Policy(include=(ADELE,), kinds=self.story.kinds, lossless=self.story.lossless)
+        house = self._furnished(process(self.worlds, policy=policy))
         await plan.tick(house)
         await drain(self.worlds, house)
 

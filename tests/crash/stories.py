@@ -91,6 +91,19 @@ async def folders_on_the_move(stage: Stage) -> None:
     )
 
 
+async def notes_that_come_and_go(stage: Stage) -> None:
+    """Sticky notes are written, changed and deleted, and folders of them with what they hold."""
+    await stage.backup()
+    stage.worlds.clock.advance(86_400)
+    me = {"user": ADELE}
+    stage.mutate(
+        {"do": "edit_sticky_note", **me, "text": "Buy milk", "to": "Buy oat milk"},
+        {"do": "delete_sticky_folder", **me, "name": "Ideas"},
+        {"do": "add_sticky_folder", **me, "name": "Plans", "inside": "Notes"},
+        {"do": "add_sticky_note", **me, "text": "A house", "folder": "Plans"},
+    )
+
+
 BACKUPS = (
     Story("the first full backup", nothing, limits=Limits(gathered_items=1)),
     Story("a day of work", a_day_of_work),
@@ -107,6 +120,13 @@ BACKUPS = (
     Story("folders on the move", folders_on_the_move, kinds=("mail",)),
     Story(
         "lossless, folders on the move", folders_on_the_move, kinds=("mail",), most_points=MOST_POINTS, lossless=True
+    ),
+    Story(
+        "lossless, notes that come and go",
+        notes_that_come_and_go,
+        kinds=("notes",),
+        most_points=MOST_POINTS,
+        lossless=True,
     ),
     Story("a lane that hands itself on", a_day_of_work, limits=Limits(lane_budget_s=0.05, page_items=3), hands_on=True),
 )
