@@ -17,6 +17,7 @@ from shared.readings import ByConnectionString, ByIdentity, Secret, Storage
 __all__ = ["ByConnectionString", "ByIdentity", "Secret", "Settings", "Storage", "environment", "read", "role"]
 
 INSIGHTS = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+ONLY_LOSSLESS = ("notes",)  # kinds that are nothing without that mode
 NATIONAL = (".us", ".cn")  # ends of Graph's hosts outside the global cloud
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # What an app that has one role must not hold: with the other's credentials in it, the two would be one again.
@@ -238,6 +239,9 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         NATIONAL
     ):
         problems.append("BACKUP_LOSSLESS: is on, but this cloud has no export of mailbox items; set it to off")
+    asked_for = (*(values["BACKUP_KINDS"] or ()), *(values["BACKUP_USER_KINDS"] or ()))
+    if values["BACKUP_LOSSLESS"] != "on" and (idle := [name for name in ONLY_LOSSLESS if name in asked_for]):
+        problems.append(f"BACKUP_KINDS: {', '.join(idle)} is kept in the lossless mode alone; set BACKUP_LOSSLESS")
     notes = _notes(values, problems)
     stores = _stores(values, problems)
     api = _api(environ, values, problems)

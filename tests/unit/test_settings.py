@@ -11,9 +11,11 @@ import pytest
 
 from shared import wiring
 from shared.errors import Misconfigured
+from shared.kinds import KINDS
 from shared.knobs import BY_NAME, KNOBS, PREFIXES
 from shared.readings import EMULATOR, ncrontab
 from shared.settings import (
+    ONLY_LOSSLESS,
     ByCertificate,
     ByClientSecret,
     ByConnectionString,
@@ -278,6 +280,9 @@ def test_the_kinds_are_those_of_the_mode() -> None:
 def test_the_lossless_mode_is_off_and_needs_a_cloud_that_has_it() -> None:
     assert not read(GOOD).policy.lossless
     assert read(with_(BACKUP_LOSSLESS="on")).policy.lossless
+    assert "BACKUP_KINDS: notes is kept in the lossless mode alone" in problems(with_(BACKUP_KINDS="mail,notes"))
+    assert read(with_(BACKUP_LOSSLESS="on", BACKUP_KINDS="mail,notes")).policy.kinds == ("mail", "notes")
+    assert set(ONLY_LOSSLESS) == {kind.name for kind in KINDS.values() if kind.only_lossless}
     china = with_(BACKUP_LOSSLESS="on", M365_GRAPH_BASE_URL="https://microsoftgraph.chinacloudapi.cn/v1.0")
     assert "BACKUP_LOSSLESS: is on, but this cloud has no export" in problems(china)
 
