@@ -32,7 +32,8 @@ AUDIENCE = "api://holdfast"
 
 @pytest.fixture
 async def tenant() -> AsyncIterator[Running]:
-    async with running_tenant(make_tenant("small", Options(latency_s=0))) as running:
+    apart = Options(latency_s=0, seed=uuid.uuid4().hex)  # all tests share one storage account
+    async with running_tenant(make_tenant("small", apart)) as running:
         yield running
 
 
