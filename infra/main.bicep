@@ -635,6 +635,7 @@ module alerts 'modules/alerts.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     actionGroupId: monitoring.outputs.actionGroupId
     retentionPrincipalId: identities.outputs.retentionPrincipalId
+    vaultName: vaultName
     silentHours: silentHours
     backlogMessages: backlogMessages
     workAccountId: work.outputs.id

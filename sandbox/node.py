@@ -45,10 +45,10 @@ def install_package(
 ) -> Path:
     """The folder of an npm package, installed if it is not there yet: it and all it needs as a folder with package.json
     and package-lock.json says, each checked against its digest there."""
-    home = local / f"{name}-{version}"
+    home = local / f"{name.rpartition('/')[2]}-{version}"  # "@owner/name" is a folder in a folder
     with _whole(home, local) as scratch:
         if scratch:
-            tell(f"installing {name} {version} into {_short(home)} (once, about a minute) ...")
+            tell(f"installing {name} {version} into {_short(home)} (once, up to a minute) ...")
             for part in ("package.json", "package-lock.json"):
                 shutil.copy(lock / part, scratch / part)
             words = [*tools.npm, "ci", "--no-audit", "--no-fund"]

@@ -13,6 +13,8 @@ param workspaceId string
 param actionGroupId string
 @description('Principal id of the identity that may delete from the vault.')
 param retentionPrincipalId string
+@description('Name of the vault account.')
+param vaultName string
 @description('Hours without a finished run after which something is wrong.')
 @allowed([6, 12, 24, 48])
 param silentHours int
@@ -23,11 +25,13 @@ param workAccountId string
 @description('Key vault whose expiring secrets are told; empty: none.')
 param keyVaultName string
 
-var silent = { '6': 'PT6H', '12': 'PT12H', '24': 'P1D', '48': 'P2D' }
+var deleted = replace(loadTextContent('../queries/deleted.kql'), 'RETENTION_PRINCIPAL', retentionPrincipalId)
+// A window is 5, 10, 15, 30, 45 minutes, 1 to 6 hours, 1 or 2 days: Azure refuses any other (azure-rest-api-specs, issue 21258).
+// Logs come minutes after what they tell, so that a window reaches back further than the evaluation before.
 // Each query answers one row with one number, `hits`; the rule fires above (silent: below) the threshold.
 var rules = [
   { name: 'late', title: 'a mailbox or drive is older than its objective', severity: 2, scope: insightsId, window: 'P1D', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/late.kql') }
-  { name: 'silent', title: 'no backup has finished for too long', severity: 1, scope: insightsId, window: silent[string(silentHours)], every: 'PT1H', operator: 'LessThan', threshold: 1, query: loadTextContent('../queries/silent.kql') }
+  { name: 'silent', title: 'no backup has finished for too long', severity: 1, scope: insightsId, window: 'P2D', every: 'PT1H', operator: 'LessThan', threshold: 1, query: replace(loadTextContent('../queries/silent.kql'), 'ago(24h)', 'ago(${silentHours}h)') }
   { name: 'troubled', title: 'runs end with problems for a day', severity: 3, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/troubled.kql') }
   { name: 'owed', title: 'items can\'t be taken for two days', severity: 3, scope: insightsId, window: 'P2D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/owed.kql') }
   { name: 'given-up', title: 'tickets were given up', severity: 2, scope: insightsId, window: 'PT1H', every: 'PT15M', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/given-up.kql') }
@@ -35,7 +39,7 @@ var rules = [
   { name: 'throttled', title: 'Microsoft 365 slows the backup down', severity: 3, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 50, query: loadTextContent('../queries/throttled.kql') }
   { name: 'restore', title: 'a restore failed, or part of it', severity: 2, scope: insightsId, window: 'PT1H', every: 'PT15M', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/restore.kql') }
   { name: 'failing', title: 'functions fail', severity: 2, scope: insightsId, window: 'PT1H', every: 'PT15M', operator: 'GreaterThan', threshold: 10, query: loadTextContent('../queries/failing.kql') }
-  { name: 'deleted', title: 'somebody else than retention deleted from the vault', severity: 0, scope: workspaceId, window: 'PT15M', every: 'PT5M', operator: 'GreaterThan', threshold: 0, query: replace(loadTextContent('../queries/deleted.kql'), 'RETENTION_PRINCIPAL', retentionPrincipalId) }
+  { name: 'deleted', title: 'somebody else than retention deleted from the vault', severity: 0, scope: workspaceId, window: 'PT1H', every: 'PT5M', operator: 'GreaterThan', threshold: 0, query: replace(deleted, 'VAULT_ACCOUNT', vaultName) }
   { name: 'verification', title: 'the vault is damaged, or could not be verified', severity: 1, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/verification.kql') }
   { name: 'unverified', title: 'no verification has finished for two days', severity: 1, scope: insightsId, window: 'P2D', every: 'PT6H', operator: 'LessThan', threshold: 1, query: loadTextContent('../queries/unverified.kql') }
   { name: 'retention', title: 'forgetting was refused or failed', severity: 2, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/retention.kql') }
@@ -44,7 +48,7 @@ var rules = [
   { name: 'expiring', title: 'a certificate or secret of an app registration ends soon', severity: 1, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/expiring.kql') }
   { name: 'drill', title: 'a restore drill did not bring everything back as it was', severity: 2, scope: insightsId, window: 'P1D', every: 'PT6H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/drill.kql') }
   { name: 'policy', title: 'somebody wants to keep less', severity: 2, scope: insightsId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/policy.kql') }
-  { name: 'capped', title: 'logs are no longer taken today, so that other alerts are blind', severity: 1, scope: workspaceId, window: 'PT1H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/capped.kql') }
+  { name: 'capped', title: 'logs are no longer taken today, so that other alerts are blind', severity: 1, scope: workspaceId, window: 'PT6H', every: 'PT1H', operator: 'GreaterThan', threshold: 0, query: loadTextContent('../queries/capped.kql') }
 ]
 
 resource rule 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [for item in rules: {
