@@ -8,7 +8,7 @@ from urllib.parse import quote
 from sandbox.tenant.calls import Answer, Call, Json, Refusal, Routes, units
 from sandbox.tenant.odata import View, number, read_view, skip_page
 from sandbox.tenant.site_drives import add_library
-from sandbox.tenant.site_list_access import READ, WRITE, shelf_of
+from sandbox.tenant.site_list_access import MANAGE, READ, WRITE, shelf_of
 from sandbox.tenant.site_list_columns import column_json, define
 from sandbox.tenant.site_list_fields import Shelf, bad
 from sandbox.tenant.site_lists_state import LIBRARIES, TEMPLATES, SiteList, SiteLists, lists_of
@@ -111,6 +111,16 @@ async def create_list(call: Call, site: str) -> Answer:
     if template == "documentLibrary":
         add_library(call.tenant, store.site, display, made=made)
     return Answer(201, list_json(shelf, View()))
+
+
+@on("DELETE", LISTS + "/{list_}", *MANAGE)
+async def delete_list(call: Call, site: str, list_: str) -> Answer:
+    """In no page of the docs, and done by Microsoft's own clients (Graph PowerShell SDK: Remove-MgSiteList)."""
+    shelf = shelf_of(call, site, list_)
+    if shelf.list.system:
+        raise Refusal(403, "accessDenied", "This list cannot be deleted.")
+    shelf.store.drop(shelf.list)
+    return Answer(204)
 
 
 def app_of(call: Call) -> str:

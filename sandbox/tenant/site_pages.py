@@ -121,7 +121,7 @@ def page_json(tenant: Tenant, site: Site, page: SitePage, view: View, *, own: bo
         state["checkedOutBy"] = identity(store, page.author)
     out: Json = {
         "createdBy": identity(store, page.author), "createdDateTime": stamp(page.created),
-        "eTag": f'"{{{page.id.upper()}}},{page.version}"', "lastModifiedBy": identity(store, page.author),
+        "eTag": _etag(page), "lastModifiedBy": identity(store, page.author),
         "lastModifiedDateTime": stamp(page.modified), "parentReference": {"siteId": site.id},
         "publishingState": state, "webUrl": f"{site.web_url}/SitePages/{page.props['name']}",
         **{k: v for k, v in page.props.items() if own or k in BASE},
@@ -133,6 +133,10 @@ def page_json(tenant: Tenant, site: Site, page: SitePage, view: View, *, own: bo
             raise Refusal(500, "generalException", "General exception while processing")
         shown["canvasLayout"] = {"horizontalSections@odata.context": "#canvasLayout", **copy.deepcopy(page.canvas)}
     return shown
+
+
+def _etag(page: SitePage) -> str:
+    return f'"{{{page.id.upper()}}},{page.version}"'
 
 
 @several("GET", PAGES, *READ, query=("$select", "$top", "$skip"))
@@ -209,6 +213,8 @@ async def change_page(call: Call, site: str, page: str) -> Answer:
 @several("DELETE", PAGE, *WRITE)
 async def delete_page(call: Call, site: str, page: str) -> Answer:
     found = _the_page(call, site, page)
+    if call.headers.get("If-Match", "*") not in ("*", _etag(found)):
+        raise Refusal(412, "resourceModified", "ETag does not match current item's value")
     del pages_of(call.tenant, the_site(call, site)).pages[found.id]
     call.tenant.touch()
     return Answer(204)

@@ -70,13 +70,14 @@ async def serve(ticket: CareTicket, house: House) -> None:
 
 @dataclass(slots=True)
 class Point:
-    """Where a drill stands. `folder`: the name of its folder; `into`: that folder, once it was found or made;
-    `parent`: where a listing showed it."""
+    """Where a drill stands. `folder`: the name of its folder; `into`: that folder, once it was found or made (where
+    none can be made, the place itself); `parent`: where a listing showed it."""
 
     done: list[str] = field(default_factory=list)
     kind: str = ""
     step: str = ""
     owner: str = ""  # of the scratch place
+    folder: str = ""
     sample: list[Json] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
     into: Json | None = None
@@ -134,7 +135,6 @@ class Drill:
             await self._end(replace(row, reason=why))
             return
         assert scratch is not None
-        place = Place(scratch, folder_of(self.house, self.care.row))
         if self.point.kind != kind.name:
             seed, ours = self.care.row.options["seed"], self.house.scratch.owners
             sample = await draw(self.house, kind, seed, self._at, but=ours)
@@ -142,9 +142,10 @@ class Drill:
                 await self._end(replace(row, reason="nothing is kept of it"))
                 return
             now = self.house.clock.now().isoformat()
-            one = Point(self.point.done, kind.name, "give", scratch.key, [asdict(p) for p in sample], since=now)
-            self.point = one
+            folder, drawn = folder_of(self.house, self.care.row), [asdict(picked) for picked in sample]
+            self.point = Point(self.point.done, kind.name, "give", scratch.key, folder, drawn, since=now)
             await self.save()  # before anything is made: whoever comes after a death knows where to look
+        place = self.place(scratch)
         try:
             await self._give_and_read(kind, place)
         except NeedsPerson as why:
@@ -156,6 +157,9 @@ class Drill:
             told = await self.house.catalog.drill_row(row.drill, kind.name) or row
             await self._end(replace(told, left=left))
 
+    def place(self, scratch: Owner) -> Place:
+        return Place(scratch, self.point.folder or folder_of(self.house, self.care.row))
+
     @property
     def _at(self) -> datetime:
         return self.care.row.asked_at
@@ -166,7 +170,7 @@ class Drill:
         if self.point.step == "wait":
             await self._wait()
         if self.point.step == "read":
-            await self._read(kind)
+            await self._read(kind, place)
 
     async def _end(self, row: DrillRow) -> None:
         await self.house.catalog.put_drill(row)
@@ -221,12 +225,12 @@ class Drill:
         """A drill orders few items: one stretch of each report is all of it."""
         return [row for name in self.point.orders for row in (await self.house.catalog.outcomes(name))[0]]
 
-    async def _read(self, kind: Kind) -> None:
+    async def _read(self, kind: Kind, place: Place) -> None:
         into, outcomes = _into(self.point.into), await self._outcomes()
         walk = await self._walk(kind, into.owner)
-        found = await look(walk, kind, into)
+        found = await look(walk, kind, into, place.folder)
         made = {row.outcome.item_id for row in outcomes if row.outcome.item_id}
-        unseen = made - {seen.item_id for _, _, seen in found.items}
+        unseen = made - {seen.item_id for _, _, seen in found.items} - {top.folder_id for top in found.tops}
         if (found.parent is None or unseen) and self.point.looks < LOOKS - 1:
             self.point.looks += 1  # what was just written may not be listed yet
             await self.save()
@@ -253,15 +257,17 @@ class Drill:
         try:
             # one that died before its id was written down is found by its name, or made to be removed
             into = _into(self.point.into) if self.point.into else await asked(walk, kind.root(place))
-            found = await look(walk, kind, into)
+            found = await look(walk, kind, into, place.folder)
             if found.parent is None or self.point.parent not in (None, found.parent):
                 return ""
             if self.point.parent is None:
                 self.point.into, self.point.parent = asdict(into), found.parent
                 await self.save()
-            if strange := strangers(found, self.point.picked, await self._outcomes()):
+            outcomes = await self._outcomes()
+            if strange := strangers(kind, found, self.point.picked, outcomes, self.point.orders):
                 return f"the folder {place.folder!r} is left: it holds {len(strange)} things the drill did not make"
-            await asked(walk, kind.remove(into))
+            for top in found.tops:
+                await asked(walk, kind.remove(top))
         except NeedsPerson as why:
             return f"the folder {place.folder!r} is left: {why}"
         return ""
@@ -275,10 +281,8 @@ def folder_of(house: House, row: CareRow) -> str:
 def _why_not(kind: Kind, scratch: Owner | None) -> str:
     if kind.keeps_only:
         return kind.keeps_only
-    if not kind.has_folders:
-        return "it lies in no folders: what is given back would take the place of the scratch owner's own"
-    if not kind.removal:
-        return "what is given back makes no folder of its own that could be looked through and removed as a whole"
+    if kind.undrilled or not kind.removal:
+        return kind.undrilled or "it does not say how what is given back could be removed again"
     if scratch is None:
         return f"no scratch place of its sort is named ({', '.join(sorted(kind.owner_types))})"
     return ""
@@ -306,7 +310,7 @@ async def _clear_earlier(care: Care) -> None:
             scratch = next((owner for owner in house.scratch.owners if owner.key == point.owner), None)
             left = "its scratch place is no longer named"
             if scratch is not None:
-                left = await earlier._remove(kind, Place(scratch, folder_of(house, row)))
+                left = await earlier._remove(kind, earlier.place(scratch))
             told = await house.catalog.drill_row(row.care, kind.name) or DrillRow(row.care, kind.name, "failed")
             await house.catalog.put_drill(replace(told, left=left))
         for order in point.orders:

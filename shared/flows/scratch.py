@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -27,22 +27,30 @@ MOST_BYTES = 32 * 1024 * 1024  # of an item that is read back: it is held in mem
 
 @dataclass(slots=True)
 class Found:
-    """`parent`: where the folder lies, None when it is not there. Items with the id of the folder they lie in."""
+    """`parent`: where the folder lies, None when it is not there. `tops`: what has to be removed so that all of it is
+    gone: the folder, or each thing that its name tells of. Items with the id of the folder they lie in."""
 
     parent: str | None = None
+    tops: list[Into] = field(default_factory=list)
     folders: list[Seen] = field(default_factory=list)
     items: list[tuple[str, Feed, Seen]] = field(default_factory=list)
 
 
-async def look(walk: Walk, kind: Kind, into: Into) -> Found:
-    """Everything below the folder, by full listings of the scratch place."""
+async def look(walk: Walk, kind: Kind, into: Into, folder: str) -> Found:
+    """Everything below the folder of that name, by full listings of the scratch place."""
     there: dict[str, tuple[Feed, Seen]] = {}
     for feed in await asked(walk, kind.feeds(into.owner)):
         there |= {seen.item_id: (feed, seen) for seen in await _listed(walk, kind, feed)}
-    top = kind.listed_as(into)
-    if top not in there:
+    tops = _tops(kind, into, folder, there)
+    if not tops:
         return Found()
-    found, reached = Found(there[top][1].folder), [top]
+    found, reached = Found(there[next(iter(tops))][1].folder, list(tops.values())), []
+    for top in tops:
+        feed, seen = there[top]
+        if seen.folderish or not kind.strewn:
+            reached.append(top)
+        else:
+            found.items.append((seen.folder, feed, replace(seen, name=kind.own_name(seen.name, folder) or "")))
     for folder in reached:  # grows as it is walked
         feed, seen = there[folder]
         if opened := kind.opens(_as_kept(feed, seen)):
@@ -56,6 +64,15 @@ async def look(walk: Walk, kind: Kind, into: Into) -> Found:
             else:
                 found.items.append((folder, feed, child))
     return found
+
+
+def _tops(kind: Kind, into: Into, folder: str, there: Mapping[str, tuple[Feed, Seen]]) -> dict[str, Into]:
+    """What the folder is, or is made of, by the id under which a listing shows it."""
+    if kind.strewn:
+        named = (id for id, (_, seen) in there.items() if kind.own_name(seen.name, folder) is not None)
+        return {id: replace(into, folder_id=id) for id in named}
+    top = kind.listed_as(into)
+    return {top: into} if top in there else {}
 
 
 async def _listed(walk: Walk, kind: Kind, feed: Feed) -> list[Seen]:
@@ -94,7 +111,9 @@ async def asked(walk: Walk, act: Steps[T]) -> T:
 # --- whose it is
 
 
-def strangers(found: Found, sample: Sequence[Picked], outcomes: Sequence[OutcomeRow]) -> list[str]:
+def strangers(
+    kind: Kind, found: Found, sample: Sequence[Picked], outcomes: Sequence[OutcomeRow], restores: Sequence[str]
+) -> list[str]:
     """Names of what the drill did not make: while there is any, nothing is removed.
 
     The drill's own are the ids that its restores told of. An attempt that died between creating an item and telling of
@@ -112,7 +131,7 @@ def strangers(found: Found, sample: Sequence[Picked], outcomes: Sequence[Outcome
             mine = True
         if mine:
             used.add(folder)
-        else:
+        elif not kind.by_the_way(seen, restores):
             strange.append(seen.name)
     return strange + [folder.name for folder in found.folders if folder.item_id not in used]
 

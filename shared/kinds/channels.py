@@ -72,6 +72,10 @@ class Channels(Kind):
         "where the cloud has no migration mode, messages come back as pages of HTML among the channel's files",
         "imported messages can't be taken back by an app",
     )
+    undrilled: ClassVar[str] = (
+        "imported messages can't be taken back: a deleted channel keeps its name, and its place in the team, for 30"
+        " days, and deleting one takes a role over every channel"
+    )
     warning: ClassVar[str] = (
         "Messages are imported with their authors and times. No app can take an import back: restore into a new folder "
         "first. People can't write into a channel while messages are imported."

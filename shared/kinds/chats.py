@@ -65,6 +65,7 @@ class Chats(Kind):
         "pinned messages, tabs and apps of chats are not kept; chats that live in another tenant as far as it lets us",
         "imported messages can't be taken back by an app",
     )
+    undrilled: ClassVar[str] = "its people would see it, and its imported messages can't be taken back"
     warning: ClassVar[str] = (
         "Messages of chats are imported with their authors and times. No app can take an import back; the people of a "
         "chat can't write in it meanwhile, and a new chat shows for all of them."

@@ -59,6 +59,7 @@ class Groups(Kind):
     read_permissions: ClassVar[tuple[str, ...]] = (READ, READ_NAMES, READ_SETTINGS, READ_PHOTO)
     write_permissions: ClassVar[tuple[str, ...]] = group_restore.WRITES
     has_folders: ClassVar[bool] = False
+    undrilled: ClassVar[str] = "it would take the place of the scratch group's own name, settings and members"
     first: ClassVar[str] = GROUP
     server_owned: ClassVar[frozenset[str]] = frozenset(
         {

@@ -66,7 +66,9 @@ class Kind(ABC):
     asks: ClassVar[int] = 1  # requests that an unchanged feed costs, at most and on average
     first: ClassVar[str] = ""  # id of the feed that is given back before the others, if they need what it makes
     has_folders: ClassVar[bool] = True  # items lie in folders, so that they can be given back into one made for them
+    strewn: ClassVar[bool] = False  # a folder can't be made: what goes into one lies at the top and is named after it
     removal: ClassVar[str] = ""  # what becomes of a drill's folder in the end, for people; "": it can't go away
+    undrilled: ClassVar[str] = ""  # why no drill gives it back, where its `removal` is ""
     # a pattern of a difference that a restore leaves -> the beginning of the declared loss that explains it
     excuses: ClassVar[Mapping[str, str]] = {}
     restore_bytes_per_s: ClassVar[int] = 500_000  # what the service lets one restore write (for estimates)
@@ -175,9 +177,20 @@ class Kind(ABC):
         """The item id under which a listing shows the folder of `root`."""
         return into.folder_id
 
+    def own_name(self, name: str, folder: str) -> str | None:
+        """Of a kind that is `strewn`: what a thing at the top was called before it was given back into `folder`; None:
+        it is not of that folder."""
+        return "" if name == folder else name.removeprefix(f"{folder}/") if name.startswith(f"{folder}/") else None
+
+    def by_the_way(self, seen: Seen, restores: Sequence[str]) -> bool:
+        """Whether this is no item of anybody's, but what these restores make on the way to one (a folder of a list, a
+        task that still bears their mark): an attempt that died may have left it."""
+        return False
+
     def remove(self, into: Into) -> Steps[None]:
-        """Delete the folder of `root`, made for a drill, with all that lies in it; where it can, so that a person can
-        bring it back. Missing is fine. Only for kinds that say in `removal` what becomes of it."""
+        """Delete the folder of `root`, made for a drill, with all that lies in it; of a kind that is `strewn`, the one
+        thing of it that `folder_id` names, if it bears the sign of a restore. Where it can, so that a person can bring
+        it back. Missing is fine. Only for kinds that say in `removal` what becomes of it."""
         raise NotImplementedError(f"{self.name}: nothing is removed")
 
     # -- the way out

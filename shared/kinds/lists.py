@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -49,6 +50,12 @@ class Lists(Kind):
     tree: ClassVar[str | None] = TREE
     tops: ClassVar[bool] = False
     settles: ClassVar[bool] = True
+    strewn: ClassVar[bool] = True
+    removal: ClassVar[str] = "the lists are deleted, as people delete a list"
+    excuses: ClassVar[Mapping[str, str]] = {
+        "/fields/(Created|Modified|AuthorLookupId|EditorLookupId|_UIVersionString): ": "who created and changed",
+        r"/fields/(\w+LookupId: |\w+: (lost|got) \{.*'LookupId')": "ids of lists and items change",
+    }
     read_permissions: ClassVar[tuple[str, ...]] = ("Sites.Read.All",)
     # columns take Sites.Manage.All and nothing less, items Sites.ReadWrite.All (permission map)
     write_permissions: ClassVar[tuple[str, ...]] = ("Sites.Manage.All", "Sites.ReadWrite.All")
@@ -185,6 +192,13 @@ class Lists(Kind):
 
     def settle(self, kept: Kept, into: Into, *, mark: str) -> Steps[tuple[str, ...]]:
         return (yield from lists_restore.settle(kept, into, mark))
+
+    def by_the_way(self, seen: Seen, restores: Sequence[str]) -> bool:
+        """A folder: what lies in it is an item of its own."""
+        return seen.record.get("o365:Type") == "listFolder"
+
+    def remove(self, into: Into) -> Steps[None]:
+        yield from lists_places.remove(into)
 
     def foresees(self, kept: Kept) -> tuple[str, ...]:
         """A folder needs SharePoint's own interface; whether the app that restores may use it is seen in the place."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json as jsonlib
 from collections.abc import Sequence
 
-from shared.graph.steps import Reply, Steps, get, post
+from shared.errors import Misconfigured, OwnerMissing
+from shared.graph.steps import Refused, Reply, Steps, delete, get, post
 from shared.kinds.kind import Into
 from shared.kinds.lists_fields import BUILT_IN, MARK, types_of
 from shared.kinds.lists_listing import FOLDER, SELECT, WHAT, path_of, top_of
@@ -48,7 +49,7 @@ def counterpart(kept: Kept, into: Into) -> Steps[Into]:
         found = yield from _created(owner, wanted, record, losses)
     path = path_of(owner, found["id"])
     columns = yield from listed(get(f"{path}/columns", units=2), owner, f"list {found['id']}", grant=WRITE)
-    ours = any(c.get("name") == MARK and c.get("description") == MADE for c in columns)
+    ours = _is_ours(columns)
     settling = bool(into.facts.get(SETTLING))
     targets = _targets(record, lists, into, kept)
     if ours:
@@ -66,6 +67,25 @@ def counterpart(kept: Kept, into: Into) -> Steps[Into]:
     facts["kinds"] = jsonlib.dumps({str(one.get("name")): str(one["id"]) for one in kinds})
     facts |= {"looks": jsonlib.dumps(looks), "settle": "yes" if looks else ""}
     return Into(owner, path, found["id"], facts | {"losses": "\n".join(dict.fromkeys(losses))})
+
+
+def remove(into: Into) -> Steps[None]:
+    """Delete a list that a restore made, by the column that says so. No page of the docs has this request; Microsoft's
+    own clients do (Graph PowerShell SDK: Remove-MgSiteList), and it takes what making columns takes."""
+    path, what = path_of(into.owner, into.folder_id), f"list {into.folder_id}"
+    try:
+        columns = yield from listed(get(f"{path}/columns", units=2), into.owner, what, grant=WRITE)
+    except OwnerMissing:
+        return  # it is gone
+    if not _is_ours(columns):
+        raise Misconfigured(f"{into.owner.key} {what}: it does not bear the column of a list that a restore made")
+    reply = yield delete(path, units=2)
+    if reply.found and not reply.ok:
+        raise Refused(well(reply, into.owner, what, grant=MANAGE))
+
+
+def _is_ours(columns: Sequence[Json]) -> bool:
+    return any(c.get("name") == MARK and c.get("description") == MADE for c in columns)
 
 
 def named(lists: Sequence[Json], title: str, same: str = "") -> Json | None:

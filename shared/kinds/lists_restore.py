@@ -71,6 +71,10 @@ class Job:
         """The item's id in the list it was kept from."""
         return number_of(self.kept.version.item_id)
 
+    def listed_as(self, item: Json) -> str:
+        """The id under which a listing shows an item of the target list."""
+        return f"{self.into.folder_id}.{item['id']}"
+
     @property
     def at_home(self) -> bool:
         """It goes back to the very list that it came from."""
@@ -88,7 +92,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     begun = next((one for one in there if _mark_of(one) == job.own), None)
     twin = next((one for one in there if one is not begun), None)
     if twin is not None and begun is None and mode == "skip":
-        return Restored("skipped", str(twin["id"]), note="the item is in the list")
+        return Restored("skipped", job.listed_as(twin), note="the item is in the list")
     values = job.values(rows=False)
     body, losses = yield from _body(job, values)
     fresh = begun is None and not (mode == "replace" and twin is not None and job.at_home)
@@ -99,19 +103,19 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
         if not _same(body, begun):
             yield from _patched(job, begun, body)
         losses += yield from attach(kept, into, str(begun["id"]), begun)
-        return Restored("completed", str(begun["id"]), tuple(losses))
+        return Restored("completed", job.listed_as(begun), tuple(losses))
     if mode == "replace" and twin is not None and job.at_home and str(twin["id"]) == job.number:
         yield from _patched(job, twin, {**_cleared(twin, body, job.types), **body})  # its history has what was there
         losses += yield from attach(kept, into, str(twin["id"]), twin)
-        return Restored("replaced", str(twin["id"]), tuple(losses))
+        return Restored("replaced", job.listed_as(twin), tuple(losses))
     made, lost = yield from _created(job, body, below)
     losses += lost
     losses += yield from attach(kept, into, str(made["id"]), made)
     if mode == "replace" and twin is not None:  # created first, removed after: too much is repairable
         gone = yield delete(f"{into.path}/items/{segment(str(twin['id']))}", units=2)
         losses += [] if gone.ok or not gone.found else ["the item it replaces could not be removed"]
-        return Restored("replaced", str(made["id"]), tuple(losses))
-    return Restored("created", str(made["id"]), tuple(losses))
+        return Restored("replaced", job.listed_as(made), tuple(losses))
+    return Restored("created", job.listed_as(made), tuple(losses))
 
 
 def foreseen(record: Json) -> list[str]:

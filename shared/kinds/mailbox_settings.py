@@ -45,6 +45,7 @@ class MailboxSettings(Kind):
     read_permissions: ClassVar[tuple[str, ...]] = (READ, READ_MAIL)
     write_permissions: ClassVar[tuple[str, ...]] = (READ, READ_MAIL, "MailboxSettings.ReadWrite", "Mail.ReadWrite")
     has_folders: ClassVar[bool] = False
+    undrilled: ClassVar[str] = "they would take the place of the scratch mailbox's own"
     server_owned: ClassVar[frozenset[str]] = frozenset(
         {"id", "archiveFolder", "userPurpose", "o365:Id", "o365:CreatedDateTime", "o365:LastModifiedDateTime"}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from shared.graph.steps import Steps, get, segment
@@ -42,7 +43,8 @@ class Pages(Kind):
     owner_types: ClassVar[frozenset[OwnerType]] = frozenset({"site"})
     lane: ClassVar[str] = "site"
     exclusive_lane: ClassVar[bool] = False
-    has_folders: ClassVar[bool] = False
+    strewn: ClassVar[bool] = True
+    removal: ClassVar[str] = "the pages are deleted, as people delete a page"
     read_permissions: ClassVar[tuple[str, ...]] = ("Sites.Read.All",)
     write_permissions: ClassVar[tuple[str, ...]] = ("Sites.ReadWrite.All",)
     server_owned: ClassVar[frozenset[str]] = frozenset(
@@ -61,7 +63,9 @@ class Pages(Kind):
         "the thumbnail and description of a page are kept, and set by the service anew",
         "classic and wiki pages, templates of pages and the folders that pages lie in: Graph does not tell of them",
         "pages on whose canvas the service fails are kept without it",
+        pages_restore.BESIDE,
     )
+    excuses: ClassVar[Mapping[str, str]] = {": /name: ": "pages lie in no folder"}
     restore_items_per_s: ClassVar[float] = 1.0
     reconcile_days: ClassVar[int] = 30
 
@@ -109,6 +113,13 @@ class Pages(Kind):
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
         return (yield from pages_restore.restore(kept, into, mark, mode))
+
+    def own_name(self, name: str, folder: str) -> str | None:
+        begins = pages_restore.beginning(folder)
+        return name.removeprefix(begins) if name.startswith(begins) else None
+
+    def remove(self, into: Into) -> Steps[None]:
+        yield from pages_restore.remove(into)
 
     def foresees(self, kept: Kept) -> tuple[str, ...]:
         return tuple(pages_restore.as_new(kept.record, same_site=False)[1])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
-from shared.graph.steps import Reply, Step, Steps, foretold, get, patch, post, segment
+from shared.errors import Misconfigured, Unreachable
+from shared.graph.steps import Refused, Reply, Step, Steps, foretold, get, patch, post, segment
 from shared.kinds.files_places import by_app
 from shared.kinds.kind import Into
 from shared.kinds.site_answers import rest, well
@@ -29,7 +31,8 @@ PLAIN = ("title", "showComments", "showRecommendedPages")
 SECTION, COLUMN = ("layout", "emphasis"), ("width",)
 POINTERS = ("siteid", "webid", "listid", "uniqueid")  # of a web part's properties (Graph docs: sitepage-create)
 
-NO_FOLDER = "pages lie in no folder: order the original place"
+BESIDE = "pages lie in no folder: in one, a page's file name begins with the folder's"
+LONGEST = 80  # of what a folder adds to a name; a page's whole name may have 255 characters
 NEWS = "it was a news post and comes back as a page: as news it would be told to people again"
 RESERVED = "its layout is the service's own: it comes back as an article"
 POINTS = "pictures and files of its web parts stay those of the site it came from"
@@ -37,11 +40,9 @@ EMPTY = "its texts and web parts were not kept: the service failed on them"
 
 
 def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
-    if "folder" in into.facts:
-        return Restored("skipped", note=NO_FOLDER)
     body, losses = as_new(kept.record, same_site=kept.version.owner == into.owner)
     there = yield from _pages(into)
-    name = str(body["name"])
+    name = in_folder(str(body["name"]), into.facts.get("folder", ""))
     found = there.get(name.casefold())
     if found is not None and mode == "replace":
         if kept.record.get(NO_CANVAS):
@@ -69,6 +70,38 @@ def beside(name: str, mark: str) -> str:
     """A name that this restore of this page alone has."""
     stem = name[: -len(".aspx")] if name.lower().endswith(".aspx") else name
     return f"{stem[:200]}-{sha256(mark.encode()).hexdigest()[:8]}.aspx"
+
+
+def in_folder(name: str, folder: str) -> str:
+    return _shorter(f"{beginning(folder)}{name}") if folder else name
+
+
+def beginning(folder: str) -> str:
+    """How the names begin of pages that are given back into a folder: it is told by what an address can hold."""
+    plain = re.sub(r"[^\w.]+", "-", folder).strip("-.")
+    if len(plain) > LONGEST:
+        plain = f"{plain[: LONGEST - 9]}-{sha256(folder.encode()).hexdigest()[:8]}"
+    return f"{plain or 'folder'}-"
+
+
+def _shorter(name: str) -> str:
+    return name if len(name) <= 250 else f"{name[:241]}{sha256(name.encode()).hexdigest()[:4]}.aspx"
+
+
+def remove(into: Into) -> Steps[None]:
+    """Delete a page that an app made, if it is still as it was just read (Graph docs: basesitepage-delete)."""
+    path = f"{into.path}/{segment(into.folder_id)}"
+    now = yield get(f"{path}/{CAST}?$select=id,eTag,createdBy", units=1)
+    if not now.found:
+        return
+    page = well(now, into.owner, "page", grant=WRITE).json
+    if not by_app(page.get("createdBy")):
+        raise Misconfigured(f"{into.owner.path} page {into.folder_id}: a person made it")
+    reply = yield Step("DELETE", path, {"If-Match": str(page.get("eTag") or "*")}, units=2)
+    if reply.status == 412:
+        raise Unreachable(f"{into.owner.path} pages: a page was changed while it was to be removed")
+    if reply.found and not reply.ok:
+        raise Refused(well(reply, into.owner, "page", grant=WRITE))
 
 
 def _pages(into: Into) -> Steps[dict[str, Json]]:

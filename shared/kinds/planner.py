@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from shared.graph.steps import Steps
@@ -56,6 +56,8 @@ class Planner(Kind):
         "places on a board that change without their task are noticed when the task changes",
         "premium plans, goals and history are not in Graph v1.0; plans outside of groups are kept with their users",
     )
+    strewn: ClassVar[bool] = True
+    removal: ClassVar[str] = "the plan is deleted, as people delete a plan"
     excuses: ClassVar[Mapping[str, str]] = {
         "/(details/checklist|details/references|assignments)/.*/(orderHint|previewPriority)": "the order of tasks",
         "/assignments/.*/(assignedBy|assignedDateTime)": "ids change; who created",
@@ -101,6 +103,12 @@ class Planner(Kind):
 
     def restore(self, kept: Kept, into: Into, *, mark: str, mode: Mode) -> Steps[Restored]:
         return (yield from planner_restore.restore(kept, into, mark, mode))
+
+    def by_the_way(self, seen: Seen, restores: Sequence[str]) -> bool:
+        return planner_restore.begun_by(seen.name, restores)
+
+    def remove(self, into: Into) -> Steps[None]:
+        yield from planner_plans.remove(into)
 
     def foresees(self, kept: Kept) -> tuple[str, ...]:
         return planner_restore.foreseen(kept.record)

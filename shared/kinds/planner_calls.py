@@ -47,6 +47,12 @@ def changed(path: str, body: Json) -> Steps[Reply]:
     return reply
 
 
+def by_app(one: Json) -> bool:
+    """Whether an application made it, without a person."""
+    creator = one.get("createdBy") or {}
+    return bool((creator.get("application") or {}).get("id")) and not (creator.get("user") or {}).get("id")
+
+
 def between(hint: object) -> str:
     """A hint for a place right behind the kept one, and before whatever came after it; "" when there is none. What is
     sent is never the value itself, but where it lies (Graph docs: planner-order-hint-format)."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json as jsonlib
 from collections.abc import Sequence
 
-from shared.errors import Unreachable
-from shared.graph.steps import Steps, get, post, segment, together
+from shared.errors import Misconfigured, Unreachable
+from shared.graph.steps import Refused, Step, Steps, get, post, segment, together
 from shared.kinds import whole
 from shared.kinds.kind import Into, common
 from shared.kinds.mailbox import digest
-from shared.kinds.planner_calls import READ, WRITE, bare, between, changed, listed, well
+from shared.kinds.planner_calls import READ, WRITE, bare, between, by_app, changed, listed, well
 from shared.model import Cursor, Feed, Json, Kept, Listing, Owner, Seen
 
 WHAT = "plans"
@@ -83,6 +83,22 @@ def named(owner: Owner, title: str, same: str = "") -> Steps[str]:
         return str(min(found, key=lambda plan: (plan["id"] != same, plan["id"]))["id"])
     reply = yield post("/planner/plans", {"container": {"containerId": owner.id, "type": "group"}, "title": title})
     return str(well(reply, owner, WHAT, WRITE).json["id"])
+
+
+def remove(into: Into) -> Steps[None]:
+    """Delete a plan that an application made, if it is still as it was just read (Graph docs: plannerplan-delete)."""
+    path = path_of(into.folder_id)
+    now = yield get(path)
+    if not now.found:
+        return
+    plan = well(now, into.owner, WHAT, WRITE).json
+    if not by_app(plan):
+        raise Misconfigured(f"{into.owner.key} {WHAT}: a person made the plan {into.folder_id}")
+    reply = yield Step("DELETE", path, {"If-Match": str(plan.get("@odata.etag", ""))})
+    if reply.status in (409, 412):
+        raise Unreachable(f"{into.owner.key} {WHAT}: a plan was changed while it was to be removed")
+    if reply.found and not well(reply, into.owner, WHAT, WRITE).ok:
+        raise Refused(reply)
 
 
 def _labelled(plan: str, labels: Json, owner: Owner) -> Steps[str]:

@@ -13,7 +13,7 @@ from shared.errors import Unreachable
 from shared.graph.steps import Reply, Steps, get, patch, post, together
 from shared.kinds.kind import Into
 from shared.kinds.people import counterparts
-from shared.kinds.planner_calls import WRITE, between, changed, listed, well
+from shared.kinds.planner_calls import WRITE, between, by_app, changed, listed, well
 from shared.kinds.planner_plans import ALONE, named, path_of
 from shared.kinds.planner_plans import LOST_LABELS as LABELS
 from shared.kinds.planner_tasks import BUCKET, FORMATS
@@ -46,7 +46,7 @@ def restore(kept: Kept, into: Into, mark: str, mode: Mode) -> Steps[Restored]:
     outcome: Literal["created", "completed"] = "completed" if begun else "created"
     if begun is None:
         same = yield from _alike(there, kept.record)
-        ours = [task for task in same if _by_app(task) and task["id"] != kept.version.item_id]
+        ours = [task for task in same if by_app(task) and task["id"] != kept.version.item_id]
         if mode == "create" and ours:
             return Restored("completed", ours[0]["id"], tuple(losses))
         if mode != "create" and same:
@@ -66,6 +66,11 @@ def foreseen(record: Json) -> tuple[str, ...]:
 
 def _name(mark: str) -> str:
     return f"Being restored {mark}"
+
+
+def begun_by(title: str, restores: Sequence[str]) -> bool:
+    """Whether a task of that name is one that these restores have begun and not ended."""
+    return any(title.startswith(_name(f"{restore}.")) for restore in restores)
 
 
 def _people(record: Json) -> list[str]:
@@ -123,12 +128,6 @@ def _told(details: Json) -> list[object]:
         Counter((one.get("title"), one.get("isChecked") is True) for key, one in items if "@" not in key),
         {key: one.get("alias") for key, one in links if not key.startswith("@")},
     ]  # fmt: skip
-
-
-def _by_app(task: Json) -> bool:
-    return bool(((task.get("createdBy") or {}).get("application") or {}).get("id")) and not (
-        (task.get("createdBy") or {}).get("user") or {}
-    ).get("id")
 
 
 def _itself(kept: Kept, into: Into) -> Steps[Json | None]:

@@ -55,6 +55,7 @@ class Profile(Kind):
     read_permissions: ClassVar[tuple[str, ...]] = (READ,)  # reads photos as well
     write_permissions: ClassVar[tuple[str, ...]] = ("User.ReadWrite.All",)
     has_folders: ClassVar[bool] = False
+    undrilled: ClassVar[str] = "it would take the place of the scratch user's own"
     server_owned: ClassVar[frozenset[str]] = frozenset(
         {*TOLD, "mySite", "o365:Id", "o365:CreatedDateTime", "o365:LastModifiedDateTime"}
     )

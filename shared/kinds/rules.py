@@ -38,6 +38,9 @@ class Rules(Kind):
     read_permissions: ClassVar[tuple[str, ...]] = (READ, "Mail.Read")
     write_permissions: ClassVar[tuple[str, ...]] = (READ, "MailboxSettings.ReadWrite", "Mail.ReadWrite")
     has_folders: ClassVar[bool] = False
+    undrilled: ClassVar[str] = (
+        "they would act on what comes into the scratch mailbox, and nothing holds them together that could be removed"
+    )
     server_owned: ClassVar[frozenset[str]] = frozenset(
         {
             "id", "isReadOnly", "hasError", "o365:Id", "o365:CreatedDateTime", "o365:LastModifiedDateTime",

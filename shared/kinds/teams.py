@@ -34,6 +34,7 @@ class Teams(Kind):
     exclusive_lane: ClassVar[bool] = False
     in_order: ClassVar[bool] = True  # members before tags, channels before their tabs: ids sort so
     has_folders: ClassVar[bool] = False
+    undrilled: ClassVar[str] = "it would change the scratch team's own apps, tabs, tags and members"
     read_permissions: ClassVar[tuple[str, ...]] = (
         "TeamSettings.Read.All", "TeamMember.Read.All", "Channel.ReadBasic.All", "ChannelMember.Read.All",
         "TeamsTab.Read.All", "TeamsAppInstallation.ReadForTeam.All", "TeamworkTag.Read.All",

@@ -211,7 +211,7 @@ OURS = {MARK: "l-board/5@r1", "Title": "x"}
 def test_restoring_an_item_twice_makes_one() -> None:
     done, asked = play(Lists().restore(kept({"Title": "x"}), into(), mark="r1.v1", mode="create"), found(("9", OURS)),
                        ok({}))  # fmt: skip
-    assert done == Restored("completed", "9")
+    assert done == Restored("completed", "l-new.9")
     assert [step.method for step in asked] == ["GET", "TELL"]
     assert "startswith(fields/HoldfastMark,'l-board%2F5%40')" in asked[0].path
 
@@ -219,7 +219,7 @@ def test_restoring_an_item_twice_makes_one() -> None:
 def test_a_new_item_bears_its_mark_from_its_first_moment() -> None:
     done, asked = play(Lists().restore(kept({"Title": "x"}), into(), mark="r1.v1", mode="create"), found(), ok({}),
                        ok({"id": "9"}, 201))  # fmt: skip
-    assert done == Restored("created", "9")
+    assert done == Restored("created", "l-new.9")
     assert asked[-1].body == {"fields": OURS}
 
 
@@ -227,14 +227,14 @@ def test_replacing_where_it_came_from_changes_the_item_itself() -> None:
     there = ok({"id": "5", "fields": {"Title": "spoilt", "State": "Open"}})
     act = Lists().restore(kept({"Title": "x"}), into(SITE, "l-board"), mark="r1.v1", mode="replace")
     done, asked = play(act, found(), there, ok({}), ok({}))
-    assert done == Restored("replaced", "5")
+    assert done == Restored("replaced", "l-board.5")
     assert (asked[-1].method, asked[-1].body) == ("PATCH", {"State": None, "Title": "x", MARK: "l-board/5@r1"})
 
 
 def test_skipping_leaves_an_item_that_is_there() -> None:
     act = Lists().restore(kept({"Title": "x"}), into(SITE, "l-board"), mark="r1.v1", mode="skip")
     done, _ = play(act, found(), ok({"id": "5", "fields": {"Title": "other"}}))
-    assert (done.outcome, done.item_id) == ("skipped", "5")
+    assert (done.outcome, done.item_id) == ("skipped", "l-board.5")
 
 
 def test_what_an_item_looks_up_is_found_by_what_this_restore_made_of_it() -> None:
