@@ -1,8 +1,8 @@
 """`make rebuild`: drop the catalog's index and write it anew from the vault alone.
 
 With credentials in local.settings.json or the environment: the catalog of that storage. Else that of `make run`, which
-may be running or not. `--everything` drops all tables and queues, also the record of runs, restores and audit, which
-the vault does not hold.
+may be running or not. `--everything` drops all tables and queues, also the record of runs, restores and audit, holds
+and changes of the retention policy, none of which the vault holds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sandbox.process import CannotStart
 from sandbox.run import is_here
 from sandbox.stack import LOCAL_SETTINGS, RUN_HOME, STORAGE_SETTINGS
 from shared import wiring
-from shared.catalog import catalog, ledger
+from shared.catalog import tables
 from shared.errors import TryLater, Verdict
 from shared.flows.rebuild import Rebuilt, rebuild
 from shared.graph import budget
@@ -35,11 +35,7 @@ from shared.settings import Settings, read
 from shared.wiring_storage import Credentials
 from shared.work.tickets import QUEUES
 
-INDEX = (catalog.VERSIONS, catalog.FEEDS)
-EVERYTHING = (
-    *INDEX, ledger.OWNERS, ledger.LANES, ledger.RUNS, ledger.OWED, ledger.LOST, ledger.AUDIT, ledger.RESTORES,
-    ledger.OUTCOMES, ledger.PROGRESS, budget.TABLE,
-)  # fmt: skip
+EVERYTHING = (*tables.ALL, budget.TABLE)
 WAITED_OUT = 5  # times; a dropped table's name is free again after half a minute or so
 
 Tell = Callable[[str], None]
@@ -99,7 +95,7 @@ def _answers(connection_string: str) -> bool:
 
 async def drop_and_rebuild(settings: Settings, *, everything: bool, tell: Tell) -> tuple[Rebuilt, float]:
     """What was found, and how long it took."""
-    await drop(settings, EVERYTHING if everything else INDEX, QUEUES if everything else ())
+    await drop(settings, EVERYTHING if everything else tables.INDEX, QUEUES if everything else ())
     started = time.monotonic()
     async with AsyncExitStack() as exits:
         house = await wiring.furnish(settings, wiring.UtcClock(), exits)
@@ -114,13 +110,13 @@ async def drop_and_rebuild(settings: Settings, *, everything: bool, tell: Tell) 
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-async def drop(settings: Settings, tables: tuple[str, ...], queues: tuple[str, ...]) -> None:
+async def drop(settings: Settings, names: tuple[str, ...], queues: tuple[str, ...]) -> None:
     from azure.core.exceptions import ResourceNotFoundError
     from azure.storage.queue.aio import QueueServiceClient
 
     async with _tables(settings) as service:
-        for table in tables:
-            await service.delete_table(table)
+        for name in names:  # one that is not there is fine
+            await service.delete_table(settings.stores.table_prefix + name)
     if not queues:
         return
     async with AsyncExitStack() as exits:
@@ -163,7 +159,7 @@ LASTING = ("feed_id", "space", "kind", "path", "name", "seq", "head", "closed", 
 
 def _lasting(rows: Snapshot, key: tuple[str, str, str]) -> dict[str, Any] | None:
     columns = rows.get(key)
-    if columns is None or key[0] != catalog.FEEDS:
+    if columns is None or key[0] != tables.FEEDS:
         return columns
     return {name: columns.get(name) for name in LASTING} if columns["seq"] else None
 
@@ -172,8 +168,9 @@ async def snapshot(settings: Settings) -> Snapshot:
     """Every row of the index, to compare before and after."""
     found: Snapshot = {}
     async with _tables(settings) as service:
-        for table in INDEX:
-            async for row in service.get_table_client(table).list_entities():
+        for table in tables.INDEX:
+            client = service.get_table_client(settings.stores.table_prefix + table)
+            async for row in client.list_entities():
                 columns = dict(row)
                 found[table, columns.pop("PartitionKey"), columns.pop("RowKey")] = columns
     return found

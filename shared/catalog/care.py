@@ -20,12 +20,11 @@ from shared.catalog.columns import (
     put_text,
     told,
 )
-from shared.catalog.ledger import EVERYTHING, OWED, Ledger, stretch
+from shared.catalog.ledger import EVERYTHING, Ledger, stretch
 from shared.catalog.nouns import CareRow, Damage, Hold, Owed
+from shared.catalog.tables import CARE, FEEDS, HEALTH, HOLDS, MARKS, OWED, VERSIONS
 from shared.model import Feed, Owner
 from shared.ports import Row
-
-CARE, HEALTH, HOLDS, MARKS = "care", "health", "holds", "marks"
 
 
 class CareBook(Ledger):
@@ -112,18 +111,18 @@ class CareBook(Ledger):
     # -- rows as they lie, to be held against the vault
 
     async def raw_rows(self, partition: str, low: str, high: str) -> list[Row]:
-        return [row async for row in self._all("versions", partition, low, high)]
+        return [row async for row in self._all(VERSIONS, partition, low, high)]
 
     async def raw_row(self, partition: str, key: str) -> Row | None:
-        return await self._rows.get("versions", partition, key)
+        return await self._rows.get(VERSIONS, partition, key)
 
     async def put_raw_rows(self, rows: Sequence[Row]) -> None:
         """Rows that a page says; of one partition."""
-        await self._rows.upsert("versions", rows)
+        await self._rows.upsert(VERSIONS, rows)
 
     async def drop_raw_row(self, row: Row) -> None:
         """A row that no page says."""
-        await self._rows.delete("versions", str(row["PartitionKey"]), str(row["RowKey"]))
+        await self._rows.delete(VERSIONS, str(row["PartitionKey"]), str(row["RowKey"]))
 
     async def drop_feed(self, feed: Feed) -> None:
         """All that the catalog holds of a feed; of an item the newest version last, so that no older one shows, and the
@@ -131,12 +130,12 @@ class CareBook(Ledger):
         for partition in dict.fromkeys((keys.of_space(feed), keys.of_feed(feed))):
             mine = [
                 str(row["RowKey"])
-                async for row in self._all("versions", partition, "", "~")
+                async for row in self._all(VERSIONS, partition, "", "~")
                 if partition == keys.of_feed(feed) or columns.text(row, "feed_id") == feed.id
             ]
             for key in reversed(mine):
-                await self._rows.delete("versions", partition, key)
-        await self._rows.delete("feeds", keys.of_owner(feed.owner), keys.feed_row(feed.kind, feed.id))
+                await self._rows.delete(VERSIONS, partition, key)
+        await self._rows.delete(FEEDS, keys.of_owner(feed.owner), keys.feed_row(feed.kind, feed.id))
 
 
 def _care_row(care: CareRow, tenant: str) -> Columns:

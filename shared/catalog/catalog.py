@@ -10,11 +10,11 @@ from shared.catalog import columns, keys, lookup, rows
 from shared.catalog.cost import CostBook
 from shared.catalog.lookup import Found
 from shared.catalog.nouns import Known
+from shared.catalog.tables import FEEDS, OWED, VERSIONS
 from shared.errors import Contended, PartMissing
 from shared.model import Feed, FeedState, Owner, Page, Part, Version
 from shared.ports import Row, Rows
 
-VERSIONS, FEEDS = "versions", "feeds"
 MANY = 100_000  # rows of a rare scan
 LISTED = ("kept", "skipped")
 ENDED = ("gone", rows.MOVED)
@@ -102,9 +102,9 @@ class Catalog(CostBook):
             made.append(rows.moving_row(version, feed))
         for other in reversed(made):
             await self._rows.delete(VERSIONS, str(other["PartitionKey"]), str(other["RowKey"]))
-        owed = await self._rows.get("owed", keys.of_owner(feed.owner), keys.owed(feed.kind, feed.id, item_id))
+        owed = await self._rows.get(OWED, keys.of_owner(feed.owner), keys.owed(feed.kind, feed.id, item_id))
         if owed is not None and columns.number(owed, "seq") == seq:
-            await self._rows.delete("owed", keys.of_owner(feed.owner), keys.owed(feed.kind, feed.id, item_id))
+            await self._rows.delete(OWED, keys.of_owner(feed.owner), keys.owed(feed.kind, feed.id, item_id))
 
     async def _drop_packed(self, page: Page) -> None:
         """What large pages said of their items together, once nothing in them counts any more. Until then a row that
@@ -130,7 +130,7 @@ class Catalog(CostBook):
                 if columns.number(newest[version.item_id].newest, "seq") == seq:
                     await self._owe(version, known)
             elif known is not None and columns.number(known, "seq") <= seq:
-                await self._rows.delete("owed", keys.of_owner(feed.owner), key)
+                await self._rows.delete(OWED, keys.of_owner(feed.owner), key)
 
     # -- versions, out
 

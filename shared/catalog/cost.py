@@ -6,11 +6,11 @@ from shared.catalog import columns, keys
 from shared.catalog.columns import Columns, escape, get_json, put_json
 from shared.catalog.search import SearchBook
 from shared.catalog.spending import Held, StoredRow, UsageRow
+from shared.catalog.tables import STORED, USAGE
 from shared.errors import Contended
 from shared.ports import Row
 from shared.usage import Used, add
 
-USAGE, STORED = "usage", "stored"
 TRIES = 5  # against others who count into the same row
 
 

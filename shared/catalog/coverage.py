@@ -9,10 +9,10 @@ from shared.catalog import ledger_rows as ledger
 from shared.catalog.columns import Columns, get_json, label, moment_of, number, put_json, told
 from shared.catalog.drills import DrillBook
 from shared.catalog.standing import Counted, CoverageRow
+from shared.catalog.tables import COUNTS, COVERAGE
 from shared.model import Owner
 from shared.ports import Row, Value
 
-COVERAGE, COUNTS = "coverage", "counts"
 _NUMBERS = ("kept", "skipped", "bytes", "missing", "gap")
 
 

@@ -8,10 +8,9 @@ from shared.catalog import columns, keys
 from shared.catalog.columns import Columns, escape, get_json, label, put_json, told
 from shared.catalog.exports import ExportBook
 from shared.catalog.nouns import Difference, DrillRow, Picked, Result
+from shared.catalog.tables import DRILLS, OUTCOMES, RESTORES
 from shared.model import Json, Owner
 from shared.ports import Row
-
-DRILLS = "drills"
 
 
 class DrillBook(ExportBook):
@@ -28,11 +27,11 @@ class DrillBook(ExportBook):
 
     async def end_restore(self, tenant: str, restore: str) -> None:
         """Whatever ticket of it still comes finds nothing to do; its report stays."""
-        await self._rows.delete("restores", keys.plain(tenant), keys.plain(restore))
+        await self._rows.delete(RESTORES, keys.plain(tenant), keys.plain(restore))
 
     async def drop_report(self, restore: str) -> None:
-        async for row in self._all("outcomes", keys.plain(restore), "", "~"):
-            await self._rows.delete("outcomes", keys.plain(restore), str(row["RowKey"]))
+        async for row in self._all(OUTCOMES, keys.plain(restore), "", "~"):
+            await self._rows.delete(OUTCOMES, keys.plain(restore), str(row["RowKey"]))
 
 
 def _drill_row(row: DrillRow) -> Columns:

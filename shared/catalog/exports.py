@@ -23,9 +23,8 @@ from shared.catalog.columns import (
 )
 from shared.catalog.ledger import EVERYTHING, stretch
 from shared.catalog.nouns import ExportRow, VolumeRow
+from shared.catalog.tables import EXPORTS, VOLUMES
 from shared.ports import Row
-
-EXPORTS, VOLUMES = "exports", "volumes"
 
 
 class ExportBook(CareBook):

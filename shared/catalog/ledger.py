@@ -15,13 +15,12 @@ from shared.catalog import columns, keys
 from shared.catalog import ledger_rows as ledger
 from shared.catalog.columns import Columns
 from shared.catalog.nouns import AuditRow, LaneRow, LostTicket, OutcomeRow, Owed, OwnerRow, RestoreRow, RunRow
+from shared.catalog.tables import AUDIT, LANES, LOST, OUTCOMES, OWED, OWNERS, PROGRESS, RESTORES, RUNS
 from shared.errors import Contended
 from shared.model import Chunk, Feed, Lane, Owner, OwnerType, Version
 from shared.ports import Row, Rows
 
 T = TypeVar("T")
-OWNERS, LANES, RUNS, OWED, LOST, AUDIT = "owners", "lanes", "runs", "owed", "lost", "audit"
-RESTORES, OUTCOMES, PROGRESS = "restores", "outcomes", "progress"
 STRETCH = 1000  # the service's most per answer
 EVERYTHING = 100_000  # of an administrative scan
 _OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

@@ -8,9 +8,8 @@ from shared.catalog import columns, keys
 from shared.catalog.columns import Columns, get_json, label, moment, moment_of, number, put_json, told
 from shared.catalog.coverage import CoverageBook
 from shared.catalog.nouns import PolicyRow
+from shared.catalog.tables import POLICIES
 from shared.ports import Row
-
-POLICIES = "policies"
 
 
 class PolicyBook(CoverageBook):

@@ -7,8 +7,9 @@ from datetime import datetime
 from shared.catalog import columns, keys
 from shared.catalog.columns import Columns, moment_of
 from shared.catalog.policies import PolicyBook
+from shared.catalog.tables import SEARCH
 
-SEARCH, CURRENT = "search", "current"
+CURRENT = "current"
 
 
 class SearchBook(PolicyBook):

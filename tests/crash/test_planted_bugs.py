@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from shared.catalog import rows
-from shared.catalog.catalog import FEEDS, Catalog
+from shared.catalog.catalog import Catalog
 from shared.catalog.nouns import Known
+from shared.catalog.tables import FEEDS
 from shared.flows import backup, crawl, keep, lanes
 from shared.flows.clerk import Clerk
 from shared.flows.keep import Keeper
