@@ -201,8 +201,10 @@ param backlogMessages int = 20000
 @description('Planned cost of a month in the currency of the bill; 0: no budget.')
 @minValue(0)
 param budgetAmount int = 0
-@description('First day of the budget\'s first month. Keep it once the budget exists.')
-param budgetStart string = utcNow('yyyy-MM-01')
+@description('First day of the budget\'s first month; empty: this month\'s. A budget\'s start can never be changed: azd keeps what it was.')
+param budgetStart string = ''
+@description('First day of this month. Leave it alone.')
+param thisMonth string = utcNow('yyyy-MM-01')
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName, product: 'holdfast' }
@@ -232,6 +234,7 @@ var backupStored = empty(backupSecretName) ? backupCertificateName : backupSecre
 var restoreStored = empty(restoreSecretName) ? restoreCertificateName : restoreSecretName
 var usesSecrets = !empty(backupStored) || !empty(restoreStored)
 var restores = !empty(restoreClientId)
+var budgetFrom = empty(budgetStart) ? thisMonth : budgetStart
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
@@ -651,7 +654,7 @@ module workbook 'modules/workbook.bicep' = {
 
 module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
   scope: group
-  params: { token: token, amount: budgetAmount, startDate: budgetStart, actionGroupId: monitoring.outputs.actionGroupId, alertEmails: emails }
+  params: { token: token, amount: budgetAmount, startDate: budgetFrom, actionGroupId: monitoring.outputs.actionGroupId, alertEmails: emails }
 }
 
 // --- what the next steps need: azd keeps these in its environment
@@ -667,3 +670,4 @@ output HOLDFAST_RESTORE_PRINCIPAL string = identities.outputs.restorePrincipalId
 output HOLDFAST_RETENTION_CLIENT_ID string = identities.outputs.retentionClientId
 output HOLDFAST_KEY_VAULT string = keyVault.outputs.uri
 output HOLDFAST_VAULT string = vaultName
+output HOLDFAST_BUDGET_START string = budgetAmount > 0 ? budgetFrom : ''

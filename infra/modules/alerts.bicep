@@ -112,35 +112,40 @@ resource backlog 'Microsoft.Insights/metricAlerts@2026-01-01' = {
   }
 }
 
-// Somebody is about to take the protection away: told by Azure's own log, which nobody here can switch off.
-resource tampering 'Microsoft.Insights/activityLogAlerts@2026-01-01' = {
-  name: 'alert-${token}-tampering'
+// Somebody is about to take the protection away: told by Azure's own log, which nobody here can switch off. One rule for
+// each operation: lists of operations in one rule were refused (Azure/bicep, issue 6979). These rules cost nothing.
+var tampering = [
+  { name: 'lock', operation: 'Microsoft.Authorization/locks/delete' }
+  { name: 'role', operation: 'Microsoft.Authorization/roleAssignments/write' }
+  { name: 'account', operation: 'Microsoft.Storage/storageAccounts/delete' }
+  { name: 'account-keys', operation: 'Microsoft.Storage/storageAccounts/listKeys/action' }
+  { name: 'blob-settings', operation: 'Microsoft.Storage/storageAccounts/blobServices/write' }
+  { name: 'lifecycle', operation: 'Microsoft.Storage/storageAccounts/managementPolicies/write' }
+  { name: 'replication', operation: 'Microsoft.Storage/storageAccounts/objectReplicationPolicies/delete' }
+  { name: 'container', operation: 'Microsoft.Storage/storageAccounts/blobServices/containers/delete' }
+  { name: 'policy-change', operation: 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/write' }
+  { name: 'policy', operation: 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/delete' }
+  { name: 'log', operation: 'Microsoft.Insights/diagnosticSettings/delete' }
+  { name: 'keys', operation: 'Microsoft.KeyVault/vaults/delete' }
+]
+
+resource tampered 'Microsoft.Insights/activityLogAlerts@2026-01-01' = [for item in tampering: {
+  name: 'alert-${token}-tampering-${item.name}'
   location: 'global'
   tags: tags
   properties: {
-    description: 'docs/alerts.md, tampering'
+    description: 'docs/alerts.md, tampering: ${item.operation}'
     enabled: true
     scopes: [resourceGroup().id]
     condition: {
       allOf: [
         { field: 'category', equals: 'Administrative' }
-        {
-          anyOf: [
-            { field: 'operationName', equals: 'Microsoft.Authorization/locks/delete' }
-            { field: 'operationName', equals: 'Microsoft.Authorization/roleAssignments/write' }
-            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/delete' }
-            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/listKeys/action' }
-            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/blobServices/write' }
-            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/blobServices/containers/delete' }
-            { field: 'operationName', equals: 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/delete' }
-            { field: 'operationName', equals: 'Microsoft.KeyVault/vaults/delete' }
-          ]
-        }
+        { field: 'operationName', equals: item.operation }
       ]
     }
     actions: { actionGroups: [{ actionGroupId: actionGroupId }] }
   }
-}
+}]
 
 // Secrets that expire within 30 days. With federation there are none, and nothing here.
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {

@@ -51,26 +51,27 @@ param keyName string = ''
 var ownKey = { keySource: 'Microsoft.Keyvault', identity: { userAssignedIdentity: keyIdentityId }, keyvaultproperties: { keyname: keyName, keyvaulturi: keyVaultUri } }
 var services = { blob: { keyType: 'Account', enabled: true } }
 var containers = concat([containerName], map(furtherTenantIds, id => '${containerName}-${id}'))
-var places = flatten(map(containers, name => ['${name}/pages/', '${name}/parts/']))
-var exportPlaces = concat(['${exportContainer}/'], map(furtherTenantIds, id => '${exportContainer}-${id}/'))
-var age = {
-  name: 'age'
+var exportContainers = empty(exportContainer) ? [] : concat([exportContainer], map(furtherTenantIds, id => '${exportContainer}-${id}'))
+// A rule of its own for each container: a rule takes ten prefixes, a policy a hundred rules, and names are letters and
+// digits (Storage docs: lifecycle policy structure).
+var age = [for (name, i) in containers: {
+  name: 'age${i}'
   type: 'Lifecycle'
   enabled: true
   definition: {
-    filters: { blobTypes: ['blockBlob'], prefixMatch: places }
+    filters: { blobTypes: ['blockBlob'], prefixMatch: ['${name}/pages/', '${name}/parts/'] }
     actions: { baseBlob: union(toCool, toCold) }
   }
-}
-var end = {
-  name: 'exports-end'
+}]
+var end = [for (name, i) in exportContainers: {
+  name: 'exportsEnd${i}'
   type: 'Lifecycle'
   enabled: true
   definition: {
-    filters: { blobTypes: ['blockBlob'], prefixMatch: exportPlaces }
+    filters: { blobTypes: ['blockBlob'], prefixMatch: ['${name}/'] }
     actions: { baseBlob: { delete: { daysAfterCreationGreaterThan: exportDays } }, version: { delete: { daysAfterCreationGreaterThan: exportDays } } }
   }
-}
+}]
 var toCool = coolAfterDays == 0 ? {} : { tierToCool: { daysAfterCreationGreaterThan: coolAfterDays } }
 var toCold = coldAfterDays == 0 ? {} : { tierToCold: { daysAfterCreationGreaterThan: coldAfterDays } }
 
@@ -133,7 +134,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04
   parent: account
   name: 'default'
   properties: {
-    policy: { rules: concat(coolAfterDays + coldAfterDays > 0 ? [age] : [], empty(exportContainer) ? [] : [end]) }
+    policy: { rules: concat(coolAfterDays + coldAfterDays > 0 ? age : [], end) }
   }
   dependsOn: [blobs]
 }

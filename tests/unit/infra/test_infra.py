@@ -13,31 +13,13 @@ from shared.knobs import BY_NAME
 from shared.telemetry import EVENTS
 from shared.work import tickets
 from tests.unit.infra import queries
-from tests.unit.infra.bicep import Declared, _declared, members, read, secrets_in, strings, wide_roles, without_comments
+from tests.unit.infra.bicep import _declared, members, read, secrets_in, strings, wide_roles, without_comments
+from tests.unit.infra.ours import ALL, FILES, INFRA, ROOT, in_file, made, variable
 
-ROOT = Path(__file__).parents[3]
-INFRA = ROOT / "infra"
-FILES = sorted(INFRA.rglob("*.bicep"))
-ALL = [each for file in FILES for each in read(file)]
 BLOBS, TABLES = (
     "Microsoft.Storage/storageAccounts/blobServices/containers/blobs",
     "Microsoft.Storage/storageAccounts/tableServices/tables",
 )
-
-
-def made(type_: str) -> list[Declared]:
-    found = [each for each in ALL if each.kind == "resource" and each.type == type_ and not each.existing]
-    assert found, f"no {type_}"
-    return found
-
-
-def in_file(name: str) -> list[Declared]:
-    return [each for each in ALL if each.file == name]
-
-
-def variable(file: str, name: str) -> str:
-    [found] = [each for each in in_file(file) if each.kind == "var" and each.name == name]
-    return found.body
 
 
 # --- nothing that opens by itself -------------------------------------------------------------------------------------
@@ -96,15 +78,12 @@ def test_the_key_vault_uses_roles_and_can_not_be_purged() -> None:
 
 def test_the_apps_have_no_passwords_and_the_restore_answers_no_call() -> None:
     [site] = made("Microsoft.Web/sites")
-    assert (site.says("httpsOnly"), site.says("minTlsVersion"), site.says("ftpsState")) == (
-        "true",
-        "'1.2'",
-        "'Disabled'",
-    )
+    assert {site.says("minTlsVersion"), site.says("scmMinTlsVersion")} == {"'1.2'"} and site.says("httpsOnly") == "true"
     assert "SystemAssigned" not in site.body and "UserAssignedIdentity" in site.body
     assert site.says("ipSecurityRestrictionsDefaultAction") == "http ? 'Allow' : 'Deny'"
     policies = made("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
     assert [each.says("allow") for each in policies] == ["false", "false"]
+    assert site.says("publicNetworkAccess") == "'Enabled'", "packages are published to the deployment site of all three"
     apps = {
         each.name: each for each in in_file("main.bicep") if each.kind == "module" and each.type == "modules/app.bicep"
     }
@@ -382,34 +361,6 @@ def test_every_rule_has_its_query_and_is_explained() -> None:
     assert {file.stem for file in (INFRA / "queries").iterdir()} == set(loaded) == set(QUERIES) == RULES
     headings = set(re.findall(r"^### `([\w-]+)`", (ROOT / "docs/alerts.md").read_text(), re.MULTILINE))
     assert headings == RULES | OTHER_ALERTS
-
-
-# What Azure names when a rule asks for another one (azure-rest-api-specs, issue 21258).
-WINDOWS = {"PT5M", "PT10M", "PT15M", "PT30M", "PT45M", *(f"PT{hours}H" for hours in range(1, 7)), "P1D", "P2D"}
-MINUTES = {"M": 1, "H": 60, "D": 24 * 60}
-
-
-def minutes(duration: str) -> int:
-    found = re.fullmatch(r"PT?(\d+)([MHD])", duration)
-    assert found, duration
-    return int(found[1]) * MINUTES[found[2]]
-
-
-def test_windows_are_such_as_azure_takes_and_reach_behind_the_evaluation_before() -> None:
-    rules = re.findall(r"window: '(\w+)', every: '(\w+)'", variable("alerts.bicep", "rules"))
-    assert len(rules) == len(RULES)
-    for window, every in rules:
-        assert window in WINDOWS and every in WINDOWS
-        assert minutes(window) >= 2 * minutes(every), "what is logged late is missed by one evaluation, not by all"
-
-
-def test_what_the_template_puts_into_a_query_is_there() -> None:
-    text = (INFRA / "modules/alerts.bicep").read_text()
-    assert QUERIES["silent"].count("ago(24h)") == 1 and "'ago(24h)', 'ago(${silentHours}h)'" in text
-    for name in ("RETENTION_PRINCIPAL", "VAULT_ACCOUNT"):
-        assert QUERIES["deleted"].count(name) == 1 and f"'{name}', " in text
-    assert 'container != "exports" and container !startswith "exports-"' in QUERIES["deleted"]
-    assert strings(variable("main.bicep", "exportContainer")) == ["exports"]
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
