@@ -4,16 +4,17 @@
 set -eu
 venv=$1
 stamp=$venv/requirements.installed
+python() { if [ -d "$venv/Scripts" ]; then "$venv/Scripts/python" "$@"; else "$venv/bin/python" "$@"; fi; } # Scripts: Windows
 wanted() { cat requirements.txt requirements-dev.txt; }
 
 # whole and with the same requirements: nothing to do, nothing asked of the network
-if [ -f "$stamp" ] && wanted | cmp -s - "$stamp" && "$venv/bin/python" -c '' 2>/dev/null; then
+if [ -f "$stamp" ] && wanted | cmp -s - "$stamp" && python -c '' 2>/dev/null; then
     exit 0
 fi
 
 suitable='import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 
-if ! "$venv/bin/python" -c "$suitable; import pip" 2>/dev/null; then
+if ! python -c "$suitable; import pip" 2>/dev/null; then
     chosen=
     for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.13}; do
         if "$candidate" -c "$suitable" 2>/dev/null; then
@@ -35,7 +36,7 @@ fi
 
 echo "installing the pinned Python packages into $venv (once, about half a minute) ..."
 log=$venv/pip.log
-if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt > "$log" 2>&1; then
+if ! python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt > "$log" 2>&1; then
     grep -v '^WARNING' "$log" | tail -n 15 >&2
     echo "The Python packages could not be installed (all of pip's words: $log). Is there a way to a package index?" >&2
     exit 1

@@ -13,8 +13,10 @@ import argparse
 import asyncio
 import base64
 import random
+import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,10 +52,18 @@ class AzTokens:
         return self._token
 
     def _ask(self) -> str:
-        done = subprocess.run(self._command, capture_output=True, text=True, check=False)
+        done = _tool(*self._command)
         if done.returncode:
             raise NotPermitted("the Azure CLI gives no token: run az login --tenant YOUR-TENANT")
         return done.stdout.strip()
+
+
+def _tool(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the person's machine; by its whole path, as Windows asks for `az.cmd`."""
+    path = shutil.which(name)
+    if path is None:
+        raise Misconfigured(f"the command {name} is not on this machine: install it (docs/deploy.md, What you need)")
+    return subprocess.run([path, *words], capture_output=True, text=True, check=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ async def run(args: argparse.Namespace, directory: Directory, clock: Clock, say:
     if args.check or args.dry_run:
         say(f"{changes} changes, {cautions} notes" + (": nothing was done" if changes else ""))
         return 1 if args.check and changes + cautions else 0
-    if changes and not args.yes and ask("Do this? [y/N] ").strip().lower() not in ("y", "yes"):
+    if changes and not args.yes and not _agreed(ask, say):
         say("nothing was done")
         return 1
     made = await work.repair(wants)
@@ -119,8 +129,18 @@ async def run(args: argparse.Namespace, directory: Directory, clock: Clock, say:
     return 0
 
 
+def _agreed(ask: Callable[[str], str], say: Say) -> bool:
+    try:
+        return ask("Do this? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        say("nobody is there to ask: look at this with --dry-run, then run it with --yes (azd: HOLDFAST_YES yes)")
+        return False
+
+
 def _azd(name: str, value: str) -> None:
-    subprocess.run(["azd", "env", "set", name, value], check=True)
+    done = _tool("azd", "env", "set", name, value)
+    if done.returncode:
+        raise Misconfigured(f"azd env set {name} {value} failed: {done.stderr.strip()}; set it by hand, then go on")
 
 
 async def _extras(
@@ -200,7 +220,7 @@ def parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     p = argparse.ArgumentParser(prog="register_apps", description=__doc__, formatter_class=form)
     p.add_argument("--env", required=True, help="name of the installation, as in azd")
-    p.add_argument("--tenant", required=True, help="directory (tenant) id")
+    p.add_argument("--tenant", required=True, type=_tenant, help="directory (tenant) id")
     p.add_argument("--kinds", type=_words, default=[], help="kinds, comma separated; not given: all")
     p.add_argument("--owner-types", type=_owner_types, default=EVERYONE, help="of user,group,site; not given: all")
     for each in EVERYONE:
@@ -225,6 +245,14 @@ def parser() -> argparse.ArgumentParser:
     mode.add_argument("--dry-run", action="store_true")
     mode.add_argument("--check", action="store_true")
     return p
+
+
+def _tenant(text: str) -> str:
+    """By id, not by domain: the issuer of the proofs is spelt with it."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: give the id, as `az account show --query tenantId` does") from None
 
 
 def _owner_types(text: str) -> list[OwnerType]:

@@ -11,7 +11,8 @@ import pytest
 from scripts.register_apps import read_arguments
 
 ROOT = Path(__file__).parents[3]
-ALWAYS = {"AZURE_ENV_NAME": "prod", "HOLDFAST_TENANT_ID": "t", "PATH": "/usr/bin:/bin"}
+TENANT = "11111111-1111-1111-1111-111111111111"
+ALWAYS = {"AZURE_ENV_NAME": "prod", "HOLDFAST_TENANT_ID": TENANT, "PATH": "/usr/bin:/bin"}
 DEPLOYED = {"HOLDFAST_BACKUP_PRINCIPAL": "mi-1", "HOLDFAST_RESTORE_PRINCIPAL": "mi-2"}
 
 
@@ -27,16 +28,16 @@ def hook(tmp_path: Path) -> Path:
     return Path(shutil.copy(ROOT / "scripts/azd_hook.sh", tmp_path / "scripts"))
 
 
-def told(hook: Path, phase: str, **environ: str) -> list[str]:
+def told(hook: Path, phase: str, *more: str, **environ: str) -> list[str]:
     done = subprocess.run(
-        ["sh", str(hook), phase], env={**ALWAYS, **environ}, capture_output=True, text=True, check=True
+        ["sh", str(hook), phase, *more], env={**ALWAYS, **environ}, capture_output=True, text=True, check=True
     )  # fmt: skip
     return [line[1:-1] for line in done.stdout.splitlines()]
 
 
 def test_with_nothing_set_everything_is_registered_and_no_identity_is_named_yet(hook: Path) -> None:
     args = read_arguments(told(hook, "before")[2:])
-    assert (args.env, args.tenant, args.cloud, args.azd) == ("prod", "t", "public", True)
+    assert (args.env, args.tenant, args.cloud, args.azd) == ("prod", TENANT, "public", True)
     assert (args.kinds, list(args.owner_types), args.user_kinds) == ([], ["user", "group", "site"], [])
     assert (args.backup_identity, args.members, args.check, args.yes) == ("", False, False, False)
 
@@ -51,6 +52,21 @@ def test_what_narrows_the_backup_narrows_the_rights(hook: Path) -> None:
 def test_a_check_changes_nothing_and_knows_the_identities(hook: Path) -> None:
     args = read_arguments(told(hook, "check", **DEPLOYED, HOLDFAST_CLOUD="china")[2:])
     assert (args.check, args.backup_identity, args.cloud) == (True, "mi-1", "china")
+
+
+def test_what_is_asked_for_by_hand_comes_beside_what_the_environment_says(hook: Path) -> None:
+    """Else a person let in would put the departments' roles out."""
+    chosen = {**DEPLOYED, "HOLDFAST_DEPARTMENT_ROLES": "North", "HOLDFAST_SELF_SERVICE": "on"}
+    args = read_arguments(told(hook, "after", "--only", "api", "--assign", "me=Holdfast.Admin", **chosen)[2:])
+    assert (args.only, args.assign, args.departments) == (["api"], ["me=Holdfast.Admin"], ["North"])
+    assert args.self_service and args.backup_identity == "mi-1"
+
+
+def test_on_windows_the_interpreter_lies_elsewhere(hook: Path) -> None:
+    there = hook.parents[1] / ".venv"
+    (there / "Scripts").mkdir()
+    (there / "bin/python").rename(there / "Scripts/python.exe")
+    assert read_arguments(told(hook, "before")[2:]).tenant == TENANT
 
 
 def test_registrations_that_somebody_else_makes_are_left_alone(hook: Path) -> None:

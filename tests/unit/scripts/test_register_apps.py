@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from scripts.directory import Directory
-from scripts.register_apps import read_arguments, run
+from scripts.register_apps import AzTokens, _azd, read_arguments, run
 from scripts.registration import API_ROLES, differences, role_id, wanted
 from shared.api.tokens import ROLES
 from shared.errors import Misconfigured, NotPermitted
@@ -298,3 +298,39 @@ def test_a_plan_for_a_new_app_ends_with_its_proof() -> None:
     [want] = wanted("x", parts=["backup"], identities={"backup": "mi"}, issuer="i", audience="a")
     deeds = [change.deed for change in differences(None, want)]
     assert deeds == ["create", "principal", *["grant"] * len(reads()), "federate"]
+
+
+# --- what a stranger meets first --------------------------------------------------------------------------------------
+
+
+def test_a_tenant_is_named_by_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """The issuer of a proof is spelt with it: a domain would make one that nothing ever matches."""
+    with pytest.raises(SystemExit):
+        read_arguments(["--env", "test", "--tenant", "contoso.onmicrosoft.com"])
+    assert "give the id" in capsys.readouterr().err
+
+
+async def test_where_nobody_can_be_asked_nothing_is_done(desk: Desk) -> None:
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    args = read_arguments(["--env", "test", "--tenant", TENANT])
+    code = await run(args, Directory(desk.fake, desk.clock), desk.clock, desk.said.append, nobody)
+    assert (code, desk.fake.apps) == (1, {}) and "--yes" in desk.text
+
+
+@pytest.mark.parametrize("tool", ["az", "azd"])
+def test_a_tool_that_is_missing_is_named(tool: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Misconfigured, match=f"the command {tool} is not on this machine"):
+        AzTokens("https://graph.microsoft.com", TENANT)._ask() if tool == "az" else _azd("A", "b")
+
+
+def test_a_tool_is_called_by_its_path_and_says_what_went_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, text in (("az", "#!/bin/sh\necho the-token\n"), ("azd", "#!/bin/sh\necho no environment >&2; exit 3\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert AzTokens("https://graph.microsoft.com", TENANT)._ask() == "the-token"
+    with pytest.raises(Misconfigured, match="no environment"):
+        _azd("A", "b")
