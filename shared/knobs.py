@@ -118,6 +118,17 @@ KNOBS: tuple[Knob, ...] = (
     ),
     *_identity("RESTORE", "writes into the same tenant; not set: no restores"),
     Knob(
+        "M365_POSTING_CLIENT_ID", "Microsoft 365: identities",
+        "Client id of the public client in which a person signed in to post (`python -m scripts.sign_in_posting`): "
+        "restores may then post group conversations in that person's name, which mails each group's members. Not set: "
+        "conversations are kept and exported only.", to.guid,
+    ),
+    Knob(
+        "M365_POSTING_TOKEN_URL", "Microsoft 365: identities",
+        "Where that sign-in lies in Key Vault (`https://VAULT.vault.azure.net/secrets/NAME`); the identity of the app "
+        "that restores reads it and renews it.", to.secret_url,
+    ),
+    Knob(
         "M365_TARGET_TENANT_ID", "Microsoft 365: identities",
         "Directory id of a second tenant that may be restored into.", to.guid,
     ),

@@ -404,8 +404,8 @@ class People:
 class Place:
     """Where to: an owner (maybe of another tenant), and a folder: "original", or the name of one made for it.
 
-    `notify`: what makes Microsoft 365 itself tell people (a task assigned to them, a group's welcome) is given back,
-    too; otherwise it is left out and told."""
+    `notify`: what makes Microsoft 365 itself tell people (a task assigned to them, a group's welcome, a post that its
+    members get by mail) is given back, too; otherwise it is left out and told."""
 
     owner: Owner
     folder: str = "Restored"

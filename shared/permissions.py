@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from shared.kinds import KINDS, owners
+from shared.kinds.conversations_posting import posting as kept_to_post
 from shared.kinds.kind import Kind
 from shared.kinds.lossless import lossless as kept_whole
 from shared.model import OwnerType
@@ -63,6 +64,12 @@ def writes(
 def signed_in(kinds: Iterable[str] = ()) -> tuple[str, ...]:
     """What a person has to consent to, for kinds that no app may read."""
     return tuple(sorted({role for kind in _named(kinds) if kind.signed_in for role in kind.read_permissions}))
+
+
+def posting(kinds: Iterable[str] = ()) -> tuple[str, ...]:
+    """What a person has to consent to in whose name restores may post, for kinds that no app may write."""
+    able = [kind for kind in kept_to_post().values() if kind.name in {one.name for one in _named(kinds)}]
+    return tuple(sorted({role for kind in able for role in kind.write_permissions}))
 
 
 def scoped_by_exchange(role: str) -> bool:

@@ -24,13 +24,13 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ELSEWHERE = {
     "all": (),
     "backup": (
-        "M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED",
+        "M365_RESTORE_", "M365_POSTING_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED",
         "RETENTION_IDENTITY_",
     ),
     "restore": ("M365_BACKUP_", "M365_NOTES_", "RETENTION_IDENTITY_"),
     "care": (
-        "M365_BACKUP_", "M365_NOTES_", "M365_RESTORE_", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_",
-        "M365_TARGET_FEDERATED",
+        "M365_BACKUP_", "M365_NOTES_", "M365_RESTORE_", "M365_POSTING_", "M365_TARGET_CLIENT_",
+        "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED",
     ),
 }  # fmt: skip
 
@@ -82,6 +82,14 @@ class Registration:
     tenant_id: str
     client_id: str
     proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class PostingSignIn:
+    """Where the sign-in of the person lies in whose name group conversations are given back."""
+
+    client_id: str
+    token_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +205,7 @@ class Settings:
     sizes: Sizes
     api: Api
     notes: NotesSignIn | None = None
+    posting: PostingSignIn | None = None
     insights: Secret | None = None  # where OpenTelemetry goes, if it is on
 
 
@@ -242,7 +251,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
     asked_for = (*(values["BACKUP_KINDS"] or ()), *(values["BACKUP_USER_KINDS"] or ()))
     if values["BACKUP_LOSSLESS"] != "on" and (idle := [name for name in ONLY_LOSSLESS if name in asked_for]):
         problems.append(f"BACKUP_KINDS: {', '.join(idle)} is kept in the lossless mode alone; set BACKUP_LOSSLESS")
-    notes = _notes(values, problems)
+    notes, posting = _notes(values, problems), _posting(values, problems)
     stores = _stores(values, problems)
     api = _api(environ, values, problems)
     insights = _insights(environ, values, problems)
@@ -272,6 +281,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         sizes=Sizes(**{name: values[name.upper()] for name in Sizes.__slots__}),
         api=api,
         notes=notes,
+        posting=posting,
         insights=insights,
     )
 
@@ -350,6 +360,13 @@ def _notes(values: Mapping[str, Any], problems: list[str]) -> NotesSignIn | None
     if bool(client_id) != bool(url):
         problems.append("M365_NOTES_CLIENT_ID and M365_NOTES_TOKEN_URL belong together: set both or none")
     return NotesSignIn(client_id, url, values["M365_NOTES_OWNERS"] or ()) if client_id and url else None
+
+
+def _posting(values: Mapping[str, Any], problems: list[str]) -> PostingSignIn | None:
+    client_id, url = values["M365_POSTING_CLIENT_ID"], values["M365_POSTING_TOKEN_URL"]
+    if bool(client_id) != bool(url):
+        problems.append("M365_POSTING_CLIENT_ID and M365_POSTING_TOKEN_URL belong together: set both or none")
+    return PostingSignIn(client_id, url) if client_id and url else None
 
 
 def _cloud(values: Mapping[str, Any]) -> Cloud:

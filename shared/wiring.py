@@ -21,6 +21,7 @@ from shared.flows.people import read_map
 from shared.flows.reach import Departments
 from shared.flows.retention import Retention, read_rule
 from shared.kinds import KINDS
+from shared.kinds.conversations_posting import posting
 from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
@@ -231,6 +232,7 @@ def _kinds(settings: Settings) -> Mapping[str, Kind]:
         Events.name: Events(policy.events_people),
         Lists.name: Lists(policy.list_versions, attachments=_attachments(settings)),
         **(lossless(policy.events_people) if policy.lossless else {}),
+        **(posting() if settings.posting else {}),
     }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Misconfigured
 from shared.flows.house import Identity
+from shared.kinds.conversations_posting import WRITE
 from shared.kinds.onenote import OneNote
 from shared.ports import Clock, Graph, Rows
 from shared.settings import (
@@ -20,6 +21,7 @@ from shared.settings import (
     ByFederation,
     ByStoredCertificate,
     NotesSignIn,
+    PostingSignIn,
     Proof,
     Registration,
     Settings,
@@ -64,8 +66,9 @@ class Graphs:
             sharepoint_hosts=cloud.sharepoint_hosts,
             patience_s=self._settings.sizes.graph_patience_s,
         )
-        if identity == "notes":
-            client = GraphClient(graph, person_tokens(self._settings, self._clock), self._clock, None, random.random)
+        if identity in ("notes", "posting"):
+            person = (person_tokens if identity == "notes" else poster_tokens)(self._settings, self._clock)
+            client = GraphClient(graph, person, self._clock, None, random.random)
             return await self._exits.enter_async_context(client)
         registration: Registration | None = getattr(self._settings, identity)
         if registration is None:
@@ -80,20 +83,35 @@ class Graphs:
 
 def person_tokens(settings: Settings, clock: Clock) -> PersonTokens:
     """In the name of whoever signed in to OneNote."""
+    if settings.notes is None:
+        raise _unset("notes")
+    return _tokens(settings, settings.notes, OneNote.read_permissions, clock)
+
+
+def poster_tokens(settings: Settings, clock: Clock) -> PersonTokens:
+    """In the name of whoever signed in to post group conversations."""
+    if settings.posting is None:
+        raise _unset("posting")
+    return _tokens(settings, settings.posting, (WRITE,), clock)
+
+
+def _tokens(
+    settings: Settings, sign_in: NotesSignIn | PostingSignIn, scopes: tuple[str, ...], clock: Clock
+) -> PersonTokens:
     from shared.graph.keyvault import secret
     from shared.graph.sign_in import PersonTokens
 
-    notes = settings.notes
-    if notes is None:
-        raise _unset("notes")
-    return PersonTokens(notes_client(settings, notes), clock, *secret(notes.token_url, _identity_of(settings)))
+    kept = secret(sign_in.token_url, _identity_of(settings))
+    return PersonTokens(public_client(settings, sign_in, scopes), clock, *kept)
 
 
-def notes_client(settings: Settings, notes: NotesSignIn) -> PublicClient:
+def public_client(
+    settings: Settings, sign_in: NotesSignIn | PostingSignIn, scopes: tuple[str, ...] = OneNote.read_permissions
+) -> PublicClient:
     from shared.graph.entra import PublicClient
 
-    cloud, scopes = settings.cloud, tuple(f"{settings.cloud.graph_url}/{name}" for name in OneNote.read_permissions)
-    return PublicClient(settings.tenant_id, notes.client_id, scopes, cloud.login_url, cloud.ca_file)
+    cloud, asked = settings.cloud, tuple(f"{settings.cloud.graph_url}/{name}" for name in scopes)
+    return PublicClient(settings.tenant_id, sign_in.client_id, asked, cloud.login_url, cloud.ca_file)
 
 
 def _identity_of(settings: Settings) -> Callable[[], TokenCredential]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shared import permissions
 from shared.kinds import KINDS
+from shared.kinds.conversations_posting import posting
 from shared.kinds.kind import Kind
 from shared.kinds.owners import READ_DELETED_TEAMS, READ_PERMISSIONS
 from shared.knobs import KNOBS, Knob
@@ -44,7 +45,7 @@ def _between(page: str, name: str, text: str) -> str:
 def _permissions() -> str:
     rows = [f"| finding {owner_type}s | `{role}` | |" for owner_type, role in READ_PERMISSIONS.items()]
     rows.append(f"| finding deleted teams, with {_outliving()} | `{READ_DELETED_TEAMS}` | |")
-    rows += [f"| {_title(k)} | {_read(k)} | {_listed(k.write_permissions) or 'kept only'} |" for k in KINDS.values()]
+    rows += [f"| {_title(k)} | {_read(k)} | {_written(k)} |" for k in KINDS.values()]
     twice = [kind.name for kind in KINDS.values() if not kind.only_lossless]
     reads, writes = ({*side(twice, lossless=True)} - {*side()} for side in (permissions.reads, permissions.writes))
     rows.append(f"| mailbox items, lossless | {_listed(tuple(sorted(reads)))} | {_listed(tuple(sorted(writes)))} |")
@@ -58,6 +59,12 @@ def _title(kind: Kind) -> str:
 
 def _read(kind: Kind) -> str:
     return _listed(kind.read_permissions) + (SIGNED_IN if kind.signed_in else "")
+
+
+def _written(kind: Kind) -> str:
+    if kind.name in posting():
+        return f"kept only; to post, {_listed(posting()[kind.name].write_permissions)}{SIGNED_IN}"
+    return _listed(kind.write_permissions) or "kept only"
 
 
 def _outliving() -> str:

@@ -1,9 +1,11 @@
-"""A group's conversations over Graph: threads and posts to be read; an app may start none (Graph permission map)."""
+"""A group's conversations over Graph: threads and posts to be read. An app may start none (Graph permission map): who
+is signed in may, and what they post is mailed to the group's members."""
 
 from __future__ import annotations
 
 import base64
 import datetime as dt
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,6 +22,8 @@ READ = (
     "Group-Conversation.Read.All", "Group-Conversation.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All",
 )  # fmt: skip
 FOR_PEOPLE = ("(only somebody who is signed in)",)
+WRITE = ("Group-Conversation.ReadWrite.All", "Group.ReadWrite.All")
+MOST_BYTES = 4 << 20  # of a request (Graph docs: outlook-large-attachments); an attachment: below 3 MB
 PAGE, MOST = 20, 1000
 MOST_ATTACHMENTS = 500  # a post with more of them fails as a whole (corso: known issues)
 THREAD = (
@@ -38,6 +42,7 @@ class Post:
     at: dt.datetime
     attachments: list[Json] = field(default_factory=list)  # Graph's, with contentBytes
     reply_to: str | None = None
+    shows_at: dt.datetime | None = None  # accepted, and on its way
 
 
 @dataclass(slots=True)
@@ -92,6 +97,8 @@ def threads_of(call: Call, group: str) -> list[Thread]:
     found = the_group(call, group)
     if not found.unified:
         raise Refusal(404, "ResourceNotFound", "The resource has no mailbox.")
+    if call.signed_in and found.visibility == "Private" and call.signed_in not in (*found.members, *found.owners):
+        raise Refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
     return sorted(call.tenant.threads.get(found.id, []), key=lambda t: t.last, reverse=True)
 
 
@@ -130,7 +137,8 @@ async def list_conversations(call: Call, group: str) -> Answer:
 @on("GET", "/groups/{group}/threads/{thread}/posts", *READ, query=("$expand", "$top", "$skip"))
 async def list_posts(call: Call, group: str, thread: str) -> Answer:
     found, view = the_thread(call, group, thread), read_view(call, (), ("attachments", "inReplyTo"))
-    return skip_page(call, found.posts, lambda p: post_json(found, p, view), default=PAGE, most=MOST)
+    shown = [p for p in found.posts if p.shows_at is None or p.shows_at <= call.tenant.clock()]
+    return skip_page(call, shown, lambda p: post_json(found, p, view), default=PAGE, most=MOST)
 
 
 @on("GET", "/groups/{group}/threads/{thread}/posts/{post}", *READ, query=("$expand",))
@@ -146,9 +154,79 @@ async def for_people(call: Call, **params: str) -> Answer:
     raise AssertionError("no app has the role")
 
 
-for path in ("/conversations", "/threads", "/threads/{thread}/reply"):
-    on("POST", f"/groups/{{group}}{path}", *FOR_PEOPLE)(for_people)
+on("POST", "/groups/{group}/conversations", *FOR_PEOPLE)(for_people)
 on("GET", "/groups/{group}/threads/{thread}/posts/{post}/attachments", *FOR_PEOPLE)(for_people)
+
+
+# --- what somebody posts who is signed in
+
+
+@on("POST", "/groups/{group}/threads", *WRITE)
+async def start_thread(call: Call, group: str) -> Answer:
+    _as_a_person(call, group)
+    body = call.members(("topic", "posts"))
+    posts = body.get("posts")
+    if not isinstance(posts, list) or len(posts) != 1 or not isinstance(body.get("topic"), str):
+        raise Refusal(400, "ErrorInvalidRequest", "A thread begins with a topic and one post.")
+    ids, found = call.tenant.ids, the_group(call, group)
+    to = [found.mail or ""]
+    thread = Thread(ids.token("thread", 120), ids.token("conversation", 100), body["topic"], to=to)
+    _post(call, thread, posts[0], group)
+    call.tenant.threads.setdefault(found.id, []).append(thread)
+    return Answer(201, {"@odata.context": context(call), **thread_json(thread, View())})
+
+
+@on("POST", "/groups/{group}/threads/{thread}/reply", *WRITE)
+async def reply_to_thread(call: Call, group: str, thread: str) -> Answer:
+    """Accepted, and there as soon as it is delivered (Graph docs: conversationthread-reply)."""
+    _as_a_person(call, group)
+    found = the_thread(call, group, thread)
+    if found.locked:
+        raise Refusal(403, "ErrorAccessDenied", "The thread is locked.")
+    late = dt.timedelta(seconds=call.tenant.options.post_shows_s)
+    _post(call, found, call.members(("post",)).get("post"), group, late)
+    return Answer(202)
+
+
+def _as_a_person(call: Call, group: str) -> None:
+    found = the_group(call, group)
+    inside = call.signed_in in (*found.members, *found.owners)
+    if call.signed_in is None or (found.visibility == "Private" and not inside):
+        raise Refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+    if call.body_size > MOST_BYTES:
+        raise Refusal(413, "RequestEntityTooLarge", "The request is too large.")
+
+
+def _post(call: Call, thread: Thread, body: Any, group: str, late: dt.timedelta = dt.timedelta()) -> None:
+    """Every member gets it by mail. Of the HTML comes back what Exchange leaves of it: no comments, no scripts."""
+    if not isinstance(body, dict) or not set(body) <= {"body", "attachments", "newParticipants"}:
+        raise Refusal(400, "RequestBodyRead", "A post has a body, attachments and new participants.")
+    told = body.get("body")
+    if not isinstance(told, dict) or told.get("contentType") not in ("html", "text"):
+        raise Refusal(400, "ErrorInvalidRequest", "A post needs a body.")
+    tenant, now = call.tenant, call.tenant.clock()
+    attachments = [_attached(tenant, one, now) for one in body.get("attachments") or ()]
+    html = re.sub(r"(?is)<!--.*?-->|<script.*?</script>", "", str(told.get("content") or ""))
+    sender, found = tenant.users[call.signed_in or ""], the_group(call, group)
+    above = thread.posts[-1].id if thread.posts else None
+    thread.posts.append(Post(tenant.ids.token("post", 120), sender.upn, html, now, attachments, above, now + late))
+    people = [tenant.users[one].upn for one in found.members if one in tenant.users and one != sender.id]
+    mail = {"kind": "group post", "from": sender.id, "to": people, "subject": thread.topic, "text": html}
+    tenant.outbox.append({"app": call.app, **mail})
+    tenant.touch()
+
+
+def _attached(tenant: Tenant, given: Any, at: dt.datetime) -> Json:
+    known = {"name", "contentType", "contentBytes", "isInline", "contentId", "contentLocation"}
+    if not isinstance(given, dict) or given.get("@odata.type") != "#microsoft.graph.fileAttachment":
+        raise Refusal(400, "ErrorInvalidRequest", "Only files are taken here.")
+    if strange := {k for k in given if "@" not in k} - known:
+        raise Refusal(400, "RequestBodyRead", f"The property '{min(strange)}' does not exist on the type at hand.")
+    data = base64.b64decode(given.get("contentBytes") or "", validate=True)
+    if len(data) >= 3_000_000:
+        raise Refusal(413, "ErrorAttachmentSizeLimitExceeded", "The attachment is too large.")
+    told = {k: v for k, v in given.items() if k in known - {"contentBytes", "name"}}
+    return attachment(tenant, str(given.get("name")), data, at, **told)
 
 
 # --- what people do
@@ -190,6 +268,20 @@ def drop_thread(tenant: Tenant, group: str, topic: str) -> Json:
     tenant.threads[found.id] = [t for t in tenant.threads[found.id] if t.topic != topic]
     tenant.touch()
     return {}
+
+
+def dump_conversations(tenant: Tenant) -> Json:
+    """By the group's nickname, without ids and times."""
+    return {
+        f"{group.nickname}/conversations": sorted(
+            (
+                [one.topic, [[p.sender, p.html, [a["name"] for a in p.attachments]] for p in one.posts]]
+                for one in tenant.threads.get(group.id, [])
+            ),
+            key=repr,
+        )
+        for group in tenant.groups.values()
+    }
 
 
 mutations = {act.__name__: act for act in (converse, drop_thread)}

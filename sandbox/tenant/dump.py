@@ -8,6 +8,7 @@ from typing import Any
 from sandbox.tenant.calendar_dump import dump_calendars
 from sandbox.tenant.contacts_state import Contact, ContactFolder, ContactStore
 from sandbox.tenant.content import sha256
+from sandbox.tenant.conversations import dump_conversations
 from sandbox.tenant.mailbox import RECOVERABLE, Attachment, Folder, Mailbox, Message
 from sandbox.tenant.onenote_mutations import dump_notes
 from sandbox.tenant.settings_dump import dump_configuration, dump_todo
@@ -49,7 +50,7 @@ def dump(tenant: Tenant) -> Json:
     people = {u.upn: _user(tenant, u, drives) for u in sorted(tenant.users.values(), key=lambda u: u.upn)}
     beside = {"groups": dump_groups(tenant), "lists": dump_lists(tenant), "planner": dump_planner(tenant)}
     beside["pages"] = dump_pages(tenant)
-    beside["notes"] = dump_notes(tenant)
+    beside["notes"], beside["conversations"] = dump_notes(tenant), dump_conversations(tenant)
     kept = {u.upn: tenant.stickies[u.id] for u in tenant.users.values() if u.id in tenant.stickies}
     beside["stickies"] = {upn: dump_stickies(store) for upn, store in kept.items() if store.items}
     beside["libraries"] = dump_libraries(tenant)

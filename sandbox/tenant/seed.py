@@ -59,6 +59,7 @@ RESTORE_ROLES = frozenset({
     "TeamworkTag.ReadWrite.All",
 })  # fmt: skip
 SIGNED_IN = frozenset({"Notes.Read.All"})  # what somebody lets the public client `notes` do in their name
+POSTING = frozenset({"Group-Conversation.ReadWrite.All"})  # ... and the public client `posting`
 SHAREPOINT_ROLES = {"backup": frozenset({"Sites.Read.All"}), "restore": frozenset({"Sites.ReadWrite.All"})}
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
@@ -106,8 +107,9 @@ def add_apps(tenant: Tenant) -> None:
             api_roles={API: api_roles, client_id: api_roles},
             sharepoint_roles=SHAREPOINT_ROLES.get(name, frozenset()),
         )
-    notes = Ids(f"{tenant.options.seed}/notes").guid()
-    tenant.apps[notes] = App(notes, "notes", frozenset(), scopes=SIGNED_IN)
+    for name, scopes in (("notes", SIGNED_IN), ("posting", POSTING)):
+        public = Ids(f"{tenant.options.seed}/{name}").guid()
+        tenant.apps[public] = App(public, name, frozenset(), scopes=scopes)
 
 
 def managed_identity_token(name: str) -> tuple[str, int]:

@@ -59,6 +59,7 @@ class Options:
     message_ids_are_times: bool = True  # an imported message's id is its time, as every id that was seen is; not said
     imports: bool = True  # migration mode exists in the global cloud only (Graph docs: channel-startmigration)
     import_refuses: str = ""  # the code of Exchange's refusal of whatever is imported
+    post_shows_s: float = 0  # a reply to a group's thread is accepted, and shows later; how much later is not said
     message_limit: int = 150 * 1024 * 1024
     licences: int = 500
     latency_s: float = 0.001  # so that requests overlap and concurrency can be seen

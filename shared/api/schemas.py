@@ -176,7 +176,9 @@ SCHEMAS: dict[str, Json] = {
                             },
                             optional=("map", "rules"),
                         ),
-                        "notify": flag("Also what makes Microsoft 365 notify people (assigned tasks, joined groups)."),
+                        "notify": flag(
+                            "Also what makes Microsoft 365 notify people (assigned tasks, joined groups, posted mail)."
+                        ),
                     },
                     optional=("owner", "folder", "tenant", "people", "notify"),
                 ),

@@ -45,18 +45,22 @@ class Attempts:
     def together(self, into: Into) -> bool:
         return into.path != NOWHERE and bool(self.kind.together(into))
 
+    @property
+    def withheld(self) -> str:
+        return self.kind.withheld(self.work.row.place)
+
     async def reads(self, versions: Sequence[Version]) -> dict[str, int]:
         """What a preview adds to its estimate: from which tiers it would be read."""
         total: dict[str, int] = {}
         for version in versions:
-            if self.work.row.preview and version.state == "kept" and not self.kind.keeps_only:
+            if self.work.row.preview and version.state == "kept" and not self.withheld:
                 total = add(total, await self.work.thaw.reads(await self.view.whole(version)))
         return total
 
     def not_begun(self, version: Version, into: Into) -> Restored | Exception:
         if version.state != "kept":
             return Restored("skipped", note=f"its content was never kept: {version.reason}")
-        if why := self.kind.keeps_only:
+        if why := self.withheld:
             return Restored("skipped", losses=(why,), note=why)
         return WouldWrite() if into.path == NOWHERE else TryLater("not begun")
 
@@ -102,7 +106,8 @@ class Attempts:
     async def try_some(
         self, versions: Sequence[Version], results: list[Restored | Exception], some: Sequence[int], into: Into
     ) -> None:
-        for _ in range(TRIES_PER_ITEM):  # an answer that was lost: the act finds what it created
+        # an answer that was lost: the act finds what it created, unless that takes a while to show
+        for _ in range(1 if self.kind.shows_late else TRIES_PER_ITEM):
             open_ = [i for i in some if isinstance(results[i], TryLater) and not isinstance(results[i], Failing)]
             if not open_:
                 return

@@ -190,7 +190,7 @@ class KindWork:
         self.open_ = []
 
     async def _root(self) -> Into:
-        if self.kind.keeps_only:  # it goes nowhere: the walk only tells of each item
+        if self.kind.withheld(self.work.row.place):  # it goes nowhere: the walk only tells of each item
             return Into(self.work.row.place.owner, NOWHERE)
         root = await self._into(self.kind.root(self.work.row.place))
         return replace(root, facts={**root.facts, "settling": "yes"}) if self.work.progress.settling else root

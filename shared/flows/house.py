@@ -16,7 +16,7 @@ from shared.model import Lane, Mode, Owner, OwnerType, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Scope
 from shared.vault.vault import Vault
 
-Identity = Literal["backup", "restore", "target", "notes"]
+Identity = Literal["backup", "restore", "target", "notes", "posting"]
 
 
 @dataclass(frozen=True, slots=True)

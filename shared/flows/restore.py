@@ -42,9 +42,9 @@ async def order(
     for name in selection.kinds:
         if name not in house.kinds:
             raise Misconfigured(f"kind {name!r} is not known; known are {', '.join(house.kinds)}")
-    only = [house.kinds[name] for name in selection.kinds if house.kinds[name].keeps_only]
-    if len(only) == len(selection.kinds) and not preview:
-        raise Misconfigured("; ".join(f"{kind.title}: {kind.keeps_only}" for kind in only))
+    withheld = [why for name in selection.kinds if (why := house.kinds[name].withheld(place))]
+    if len(withheld) == len(selection.kinds) and not preview:
+        raise Misconfigured("; ".join(withheld))
     if place.tenant and place.tenant != house.target_tenant:
         raise Misconfigured(f"tenant {place.tenant!r} is not configured as a target (M365_TARGET_TENANT_ID)")
     now = house.clock.now()
@@ -180,12 +180,14 @@ class Work:
         """True when there is nothing more to do."""
         place = self.row.place
         self.progress = read_progress(self.row.progress, place.owner)
-        graph = await self.house.graph("target" if place.tenant else "restore")
-        whom = Counterparts(self.house, graph, self.row.selection.owner, place)
+        restorer = await self.house.graph("target" if place.tenant else "restore")
+        whom = Counterparts(self.house, restorer, self.row.selection.owner, place)
         for name in self.row.selection.kinds:
             if name in self.progress.kinds_done:
                 continue
             kind = self.house.kinds[name]
+            posts = kind.writes_signed_in and not kind.withheld(place)
+            graph = await self.house.graph("posting") if posts else restorer
             view = await View.of(self.house, kind, self.row.selection.owner, self.row.selection.at)
             lane = scope(Lane(place.owner, kind.lane), restoring=True)
             walk = Walk(self.house, graph, lane, dry=self.row.preview, restoring=True, whom=whom.answer)

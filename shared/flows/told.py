@@ -66,7 +66,7 @@ class Told:
             if not self.work.row.preview:
                 counts = add(counts, {outcome.outcome: 1})
                 continue
-            if self.kind.keeps_only:
+            if self.kind.withheld(self.work.row.place):
                 counts = add(counts, {"kept only": 1})
                 continue
             name = {"skipped": "conflicts", "created": "would be created"}.get(outcome.outcome, outcome.outcome)

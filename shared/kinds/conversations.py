@@ -67,7 +67,7 @@ class Conversations(KeptOnly):
         """There is no delta. All threads are listed; of more than a cursor can remember, those since the last delivery,
         as far as they come with the newest first."""
         since = cursor.removeprefix(SINCE) if cursor and cursor.startswith(SINCE) else ""
-        found = yield from _threads(feed, since)
+        found = yield from threads(feed.path, feed.owner, since)
         newest = SINCE + max((_delivered(one) for one in found), default=since)
         if since:
             return Listing(tuple(_seen(one) for one in found if _delivered(one) >= since), newest, last=True)
@@ -77,20 +77,20 @@ class Conversations(KeptOnly):
     def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:
         """All posts of the thread; attachments that were kept before are not read again."""
         path = f"{feed.path}/{segment(seen.item_id)}"
-        posts, reply = yield from _posts(f"{path}/posts?$expand=inReplyTo&$top={PER_PAGE}")
+        said, reply = yield from posts(f"{path}/posts?$expand=inReplyTo&$top={PER_PAGE}")
         if not reply.found:
             return Vanished()
         _well(reply, feed.owner).json  # noqa: B018 - raises what a refusal means
         before = (yield from _kept_before(prior)) if prior else {}
         taking = Taking()
-        for post in posts:
+        for post in said:
             if post["id"] in before:
                 post[MEMBER] = _again(before[post["id"]], prior, taking)
             elif post.get("hasAttachments") is not False:
                 reply = yield from _attached(f"{path}/posts/{segment(str(post['id']))}", post, taking)
                 if reply.status in LATER:
                     return Lost(f"the attachments of a post could not be read: Graph answered {reply.status}")
-        record = {**seen.record, POSTS: posts}
+        record = {**seen.record, POSTS: said}
         return Capture(record, taking.parts, taking.suffixes, notes=tuple(dict.fromkeys(taking.notes)))
 
     def refresh(self, feed: Feed, item_id: str) -> Steps[Seen | None]:
@@ -101,11 +101,12 @@ class Conversations(KeptOnly):
         return str(record.get("topic") or "conversation")
 
 
-def _threads(feed: Feed, since: str) -> Steps[list[Json]]:
+def threads(path: str, owner: Owner, since: str) -> Steps[list[Json]]:
+    """All of them; with `since` as many as were delivered to later, as far as they come with the newest first."""
     found: list[Json] = []
-    url = f"{feed.path}?$select={SELECT}&$top={PER_PAGE}"
+    url = f"{path}?$select={SELECT}&$top={PER_PAGE}"
     while url:
-        body = _well((yield get(url, batchable=False)), feed.owner).json
+        body = _well((yield get(url, batchable=False)), owner).json
         found += body["value"]
         times = [_delivered(one) for one in found]
         if since and times and times[-1] < since and times == sorted(times, reverse=True):
@@ -125,7 +126,7 @@ def _seen(thread: Json) -> Seen:
     return Seen(thread["id"], record, digest(body), content_tag=POSTS, name=topic, modified_at=_delivered(thread))
 
 
-def _posts(url: str) -> Steps[tuple[list[Json], Reply]]:
+def posts(url: str) -> Steps[tuple[list[Json], Reply]]:
     """In the order in which they came; and the last answer."""
     found: list[Json] = []
     while True:

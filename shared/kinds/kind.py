@@ -58,6 +58,10 @@ class Kind(ABC):
     write_permissions: ClassVar[tuple[str, ...]]
     signed_in: ClassVar[bool] = False  # read in the name of a person who signed in; the roles are then their scopes
     only_lossless: ClassVar[bool] = False  # kept only where the lossless mode is on (BACKUP_LOSSLESS)
+    # given back in the name of a person who signed in for it, and in their tenant only; the roles are then their scopes
+    writes_signed_in: ClassVar[bool] = False
+    tells_people: ClassVar[str] = ""  # whom giving back tells of it, where it can't be done quietly
+    shows_late: ClassVar[bool] = False  # what was given may show later than it is taken: nothing is repeated at once
     spare_permissions: ClassVar[tuple[str, ...]] = ()  # of the restore, only where there is no better way
     server_owned: ClassVar[frozenset[str]]  # members of a record that no client can set
     losses: ClassVar[tuple[str, ...]]  # what a restore can't give back, in words for people
@@ -131,6 +135,14 @@ class Kind(ABC):
         return Census()
 
     # -- the way back
+
+    def withheld(self, place: Place) -> str:
+        """Why nothing of the kind is given back into this place, whatever the item; "" where it is."""
+        if self.writes_signed_in and place.tenant:
+            return f"{self.title}: whoever signed in to post them belongs to one tenant: take them out by an export"
+        if self.tells_people and not place.notify:
+            return f"{self.title}: {self.tells_people}: given back only where the order says place.notify"
+        return self.keeps_only
 
     @abstractmethod
     def root(self, place: Place) -> Steps[Into]:

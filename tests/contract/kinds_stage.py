@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from shared.catalog.nouns import OutcomeRow, RestoreRow, RunRow
 from shared.flows import plan, restore
 from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
+from shared.kinds.conversations_posting import posting
 from shared.kinds.kind import Kind
 from shared.kinds.lossless import lossless
 from shared.model import Feed, Mode, Owner, OwnerType, Place, Selection, Version
@@ -32,21 +34,26 @@ EVERY_OWNER = get_args(OwnerType)
 CONTENT = ("/$value", "/content", "/contentStream", "download GET")  # requests for an item's own bytes
 
 
-LOSSLESS = "+lossless"  # the end of a play's name
+LOSSLESS, POSTING = "+lossless", "+posting"  # the end of a play's name
 IN_BOTH_MODES = ("mail",)  # the one that streams make new items of
 
 
 def played(name: str) -> list[str]:
     """The names under which a kind plays: one for each of its types of owners, the first one the kind's own; and one
-    for the mode that keeps it whole."""
+    for the mode that keeps it whole, or for the sign-in that gives it back."""
     _, *others = [owner_type for owner_type in EVERY_OWNER if owner_type in KINDS[name].owner_types]
     modes = [name + LOSSLESS] if name in IN_BOTH_MODES else []
+    modes += [name + POSTING] if name in posting() else []
     return [name, *(f"{name}@{owner_type}" for owner_type in others), *modes]
 
 
 def kind_of(play: str) -> Kind:
-    known = lossless() if play.endswith(LOSSLESS) else KINDS
-    return known[play.removesuffix(LOSSLESS).partition("@")[0]]
+    return kinds_in(play)[re.split(r"[+@]", play)[0]]
+
+
+def kinds_in(play: str) -> Mapping[str, Kind]:
+    """All kinds as they are where this one plays."""
+    return {**KINDS, **(lossless() if play.endswith(LOSSLESS) else {}), **(posting() if play.endswith(POSTING) else {})}
 
 
 def owner_type_of(play: str) -> OwnerType:
@@ -92,8 +99,20 @@ class Stage:
         }
 
     def _reader(self, app: str) -> str:
-        """Who reads the kind: the backup app, or the one in which a person signed in."""
-        return "notes" if app == "backup" and self.kind.signed_in else app
+        """Who reads the kind, or gives it back: the app, or the one in which a person signed in."""
+        signed_in = {"backup": "notes"} if self.kind.signed_in else {}
+        signed_in |= {"restore": "posting"} if self.kind.writes_signed_in else {}
+        return signed_in.get(app, app)
+
+    def place(self, owner: Owner, folder: str) -> Place:
+        """Where things go; what can't be given back without telling people may tell them."""
+        return Place(owner, folder, notify=bool(self.kind.tells_people))
+
+    @property
+    def told_unasked(self) -> list[dict[str, Any]]:
+        """What was sent to anybody, but for what the kind says that it sends, once."""
+        sent = self.worlds.tenant.outbox
+        return sent if not self.kind.tells_people else [mail for n, mail in enumerate(sent) if mail in sent[:n]]
 
     def content_read(self, app: str) -> list[str]:
         return [name for name in self.asked(app) if name.endswith(CONTENT)]
@@ -114,8 +133,8 @@ class Stage:
 
     def grant(self, app: str, roles: frozenset[str] | None = None) -> None:
         """The app's token from now on; None: all that the tenant gives it."""
-        if self._reader(app) == "notes":
-            self._grant("notes", roles and roles & app_named(self.worlds.tenant, "notes").scopes)
+        if (signed_in := self._reader(app)) != app:
+            self._grant(signed_in, roles and roles & app_named(self.worlds.tenant, signed_in).scopes)
         self._grant(app, roles)
 
     def _grant(self, app: str, roles: frozenset[str] | None) -> None:

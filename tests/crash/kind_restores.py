@@ -13,9 +13,9 @@ from sandbox.tenant.dump import dump
 from shared.flows import restore
 from shared.flows.house import House, Limits
 from shared.kinds import KINDS
-from shared.model import Mode, Place, Selection
+from shared.model import Mode, Selection
 from tests.contract import kinds_stage
-from tests.contract.kinds_stage import LOSSLESS, kind_of, owner_type_of, played
+from tests.contract.kinds_stage import LOSSLESS, kind_of, kinds_in, owner_type_of, played
 from tests.crash.restores import RESTORE
 from tests.crash.stage import Stage, Story
 
@@ -37,7 +37,8 @@ def something_kept(play: str, *, changed: bool) -> Callable[[Stage], Awaitable[N
         if changed:
             of_kind.mutate("change")
         whose = ("adele", "crew") if changed else ("bo",)
-        stage.notes |= {"order": (selection, Place(target, "original")), "whose": whose, "before": _people(stage)}
+        stage.notes |= {"order": (selection, of_kind.place(target, "original")), "whose": whose}
+        stage.notes["before"] = _people(stage)
 
     return prepare
 
@@ -51,12 +52,12 @@ def ordering(mode: Mode) -> Callable[[House, Stage], Awaitable[Any]]:
     return begin
 
 
-def nobody_else_is_touched_or_told(stage: Stage) -> list[str]:
+def nobody_else_is_touched(stage: Stage) -> list[str]:
     before, now, whose = stage.notes["before"], _people(stage), stage.notes["whose"]
     changed = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
     others = [n for n in sorted(changed) if not (_named(n) & set(whose) or _is_theirs(now.get(n), whose))]
     found = [f"I10 {name} was touched" for name in others]
-    return found + [f"I10 sent: {mail}" for mail in stage.worlds.tenant.outbox]
+    return found
 
 
 def _named(name: str) -> set[str]:
@@ -86,9 +87,11 @@ def _stories(play: str) -> tuple[Story, Story]:
             begin=ordering(mode),
             kinds=(kind.name,),
             backs_up=False,
-            check=nobody_else_is_touched_or_told,
-            most_points=MOST_POINTS * 2 // 3 if play.endswith(LOSSLESS) else MOST_POINTS,
+            check=nobody_else_is_touched,
+            most_points=MOST_POINTS * 2 // 3 if "+" in play else MOST_POINTS,
             lossless=play.endswith(LOSSLESS),
+            kinds_as=kinds_in(play),
+            loud=bool(kind.tells_people),
             bears_marks=kind.has_folders,
         )
 
@@ -97,6 +100,6 @@ def _stories(play: str) -> tuple[Story, Story]:
     )
 
 
-PLAYS = [play for name, kind in KINDS.items() if not kind.keeps_only for play in played(name)]
+PLAYS = [play for name in KINDS for play in played(name) if not kind_of(play).keeps_only]
 OVER_WHAT_IS_THERE = "contacts" + LOSSLESS  # whose streams make no new items
 KIND_RESTORES = tuple(story for play in (*PLAYS, OVER_WHAT_IS_THERE) for story in _stories(play))

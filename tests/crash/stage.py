@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +17,7 @@ from sandbox.tenant.happenings import mutate
 from shared.catalog.ledger_rows import read_outcome, read_restore
 from shared.flows import plan
 from shared.flows.house import House, Limits, Policy
+from shared.kinds.kind import Kind
 from shared.kinds.lossless import lossless
 from shared.model import Owner
 from shared.ports import Message, Row
@@ -53,6 +54,8 @@ class Story:
     hands_on: bool = False
     most_points: int = 0  # to die at; 0: everywhere
     lossless: bool = False
+    loud: bool = False  # what is given back tells people, once; else nothing is sent
+    kinds_as: Mapping[str, Kind] = field(default_factory=dict)  # where they are others than KINDS
     bears_marks: bool = True  # else a rerun finds what was given to be equal, and leaves it alone without a word
 
 
@@ -76,7 +79,8 @@ class Stage:
         return self._furnished(process(self.worlds, probe, story.limits, policy, **story.sizes))
 
     def _furnished(self, house: House) -> House:
-        return replace(house, kinds={**house.kinds, **lossless()}) if self.story.lossless else house
+        whole = lossless() if self.story.lossless else {}
+        return replace(house, kinds={**house.kinds, **whole, **self.story.kinds_as})
 
     def owner(self, name: str) -> Owner:
         user = self.worlds.tenant.find_user(name)
@@ -105,13 +109,14 @@ class Stage:
         worlds, tenant = self.worlds, self.worlds.tenant
         rows = sum(len(p.rows) for partitions in worlds.rows._tables.values() for p in partitions.values())
         asked = worlds.running.traffic
+        given = asked.writes["restore"] + asked.writes["posting"]
         stores = (worlds.rows._written, rows, len(worlds.blobs.blobs), len(worlds.queues.waiting))
         uploads = sum(n for name, n in asked.shapes.items() if name.startswith("upload "))
-        return (*stores, tenant.generation, tenant.ids._drawn, asked.writes["restore"], uploads)
+        return (*stores, tenant.generation, tenant.ids._drawn, given, uploads)
 
     def broken_now(self) -> list[str]:
         assert self.start is not None
-        found = truth.broken_now(self.worlds, self.start)
+        found = truth.broken_now(self.worlds, self.start, loud=self.story.loud)
         if self.story.backs_up and self.worlds.tenant.generation != self.generation:
             found.append("I10 a backup changed the tenant")
         if self.worlds.running.traffic.writes["backup"]:

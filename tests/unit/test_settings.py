@@ -21,6 +21,7 @@ from shared.settings import (
     ByConnectionString,
     ByFederation,
     ByIdentity,
+    PostingSignIn,
     Secret,
     Settings,
     read,
@@ -298,3 +299,17 @@ def test_a_sign_in_to_onenote_needs_its_app_and_its_place() -> None:
 def test_only_who_backs_up_may_hold_the_sign_in_to_onenote(role: str) -> None:
     with pytest.raises(Misconfigured, match="M365_NOTES_CLIENT_ID: belongs to another app"):
         read(with_(HOLDFAST_ROLE=role, M365_NOTES_CLIENT_ID="44444444-4444-4444-4444-444444444444"))
+
+
+def test_a_sign_in_to_post_needs_its_app_and_its_place() -> None:
+    id, url = "44444444-4444-4444-4444-444444444444", "https://kv.vault.azure.net/secrets/posting"
+    with pytest.raises(Misconfigured, match="M365_POSTING_CLIENT_ID and M365_POSTING_TOKEN_URL belong together"):
+        read(with_(M365_POSTING_CLIENT_ID=id))
+    assert read(with_(M365_POSTING_CLIENT_ID=id, M365_POSTING_TOKEN_URL=url)).posting == PostingSignIn(id, url)
+    assert read(GOOD).posting is None
+
+
+@pytest.mark.parametrize("role", ["backup", "care"])
+def test_only_who_restores_may_hold_the_sign_in_to_post(role: str) -> None:
+    with pytest.raises(Misconfigured, match="M365_POSTING_CLIENT_ID: belongs to another app"):
+        read(with_(HOLDFAST_ROLE=role, M365_POSTING_CLIENT_ID="44444444-4444-4444-4444-444444444444"))

@@ -255,6 +255,8 @@ NOT_IN_AZURE = {
     "M365_NOTES_CLIENT_ID": "needs a person's sign-in first; through moreBackupSettings (docs/kinds/onenote.md)",
     "M365_NOTES_TOKEN_URL": "as above",
     "M365_NOTES_OWNERS": "as above",
+    "M365_POSTING_CLIENT_ID": "so does this; through moreRestoreSettings (docs/kinds/conversations.md)",
+    "M365_POSTING_TOKEN_URL": "as above",
     "RESTORE_MODE": "its default is right; through moreSettings",
     "API_RATE_PER_MIN": "its default is right; through moreSettings",
     "API_ISSUERS": "follows from the tenant",

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sandbox.tenant.happenings import mutate
 from sandbox.tenant.seed import app_named, make_tenant
 from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options
-from scripts import sign_in_notes
+from scripts import sign_in_notes, sign_in_posting
 from shared import wiring, wiring_graph
 from shared.errors import Misconfigured, NotPermitted
 from shared.graph.entra import PublicClient
@@ -112,6 +113,30 @@ async def test_nothing_of_it_is_said_or_logged(desk: Desk, caplog: pytest.LogCap
     assert token not in told
 
 
+async def test_who_signs_in_to_post_consents_to_that_alone(desk: Desk) -> None:
+    tenant = desk.running.tenant
+    client = app_named(tenant, "posting").client_id
+    words = ["--tenant", tenant.id, "--client-id", client, "--login-url", desk.running.doors.login]
+    words += ["--ca-file", str(desk.running.ca_file), "--secret-url", "https://v.vault.azure.net/secrets/notes"]
+    args = sign_in_posting.form().parse_args(words)
+    args.secret_url = desk.url
+    say = partial(desk._said, who="adele")
+    assert await sign_in_posting.run(args, say, Identity, **desk.options) == 0
+    assert tenant.refresh_tokens[desk.kept[-1].refresh_token][1] == {"Group-Conversation.ReadWrite.All"}
+    assert f"M365_POSTING_CLIENT_ID={client}" in desk.said[-1]
+
+
+def test_the_settings_name_the_app_and_the_scope_to_post_with() -> None:
+    id = "44444444-4444-4444-4444-444444444444"
+    url = "https://kv.vault.azure.net/secrets/posting"
+    settings = settings_of(with_(M365_POSTING_CLIENT_ID=id, M365_POSTING_TOKEN_URL=url))
+    app = wiring_graph.poster_tokens(settings, Clock())._app
+    assert (app.client_id, app.tenant) == (id, settings.tenant_id)
+    assert app.scopes == (f"{settings.cloud.graph_url}/Group-Conversation.ReadWrite.All",)
+    assert not wiring._kinds(settings)["conversations"].keeps_only
+    assert wiring._kinds(settings_of(with_()))["conversations"].keeps_only
+
+
 async def test_the_renewed_refresh_token_is_kept_once_a_day_at_most(desk: Desk) -> None:
     await desk.sign_in()
     clock = Clock()
@@ -183,7 +208,7 @@ def test_the_settings_name_the_same_app_and_the_same_scopes() -> None:
         with_(M365_NOTES_CLIENT_ID=id, M365_NOTES_TOKEN_URL="https://kv.vault.azure.net/secrets/notes")
     )
     assert settings.notes is not None
-    app = wiring_graph.notes_client(settings, settings.notes)
+    app = wiring_graph.public_client(settings, settings.notes)
     assert (app.client_id, app.tenant) == (id, settings.tenant_id)
     assert app.scopes == (f"{settings.cloud.graph_url}/Notes.Read.All",)
     assert isinstance(wiring_graph.person_tokens(settings, Clock()), PersonTokens)  # reads nothing before it is asked
