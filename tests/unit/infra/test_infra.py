@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+import tree_sitter
+import tree_sitter_bicep
 
 from shared import settings
 from shared.knobs import BY_NAME
@@ -381,6 +383,27 @@ def test_queries_and_workbook_ask_for_what_the_product_tells() -> None:
 
 
 # --- form -------------------------------------------------------------------------------------------------------------
+
+
+def spoiled(text: bytes) -> list[int]:
+    """Lines that tree-sitter's grammar of Bicep can't read."""
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bicep.language()))
+    found, rest = [], [parser.parse(text).root_node]
+    while rest:
+        node = rest.pop()
+        found += [node.start_point[0] + 1] if node.is_error or node.is_missing else []
+        rest += node.children
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.name))
+def test_every_template_is_bicep_to_another_parser(file: Path) -> None:
+    assert spoiled(file.read_bytes()) == []
+
+
+@pytest.mark.parametrize("planted", ["var x = {\n  a: 1\n", "parm x string", "var x = [1, 2", "var x = 'open\n"])
+def test_a_planted_slip_is_found(planted: str) -> None:
+    assert spoiled(f"param a string\n{planted}\n".encode())
 
 
 def test_one_version_of_each_kind_of_resource_and_no_preview() -> None:

@@ -21,7 +21,7 @@ from shared.catalog.nouns import CareState, RestoreState, RunState
 from shared.flows import drill, tend
 from shared.telemetry import EVENTS, Fact, tell
 from tests.unit.infra import queries
-from tests.unit.infra.queries import ROOT
+from tests.unit.infra.queries import INFRA, ROOT
 
 TABLES = json.loads((ROOT / ".ci/kql/tables.json").read_text())
 TYPES = {
@@ -101,6 +101,7 @@ CASES: list[tuple[str, list[Told], int]] = [
     ("owed", [(1, "estate", {"owed": 3}), (7, "estate", {"owed": 4})], 3),
     ("owed", [(1, "estate", {"owed": 3}), (7, "estate", {})], 0),
     ("given-up", [(0, "given_up", {"why": "Poison"}), (0, "given_up", {"why": "NotPermitted"})], 1),
+    ("given-up", [(0, "given_up", {"why": "Misconfigured"})], 0),
     ("permission", [(0, "given_up", {"why": "NotPermitted"}), (0, "given_up", {"why": "Poison"})], 1),
     ("permission", [(0, "given_up", {"why": "Misconfigured"})], 1),
     ("permission", [BLOCKED, *[DONE] * 9], 0),  # one mailbox of ten is a state of its owner
@@ -127,9 +128,11 @@ CASES: list[tuple[str, list[Told], int]] = [
     ("retention", [(1, "care", {"task": "forget-person", "state": "failed"})], 1),
     ("retention", [(1, "care", {"task": "forget", "state": "done"})], 0),
     ("retention", [(1, "care", {"task": "verify", "state": "failed"})], 0),
+    ("mass-change", [LOOK, DONE], 0),
     ("mass-change", [*[(1, "mass_change", {"owner": "a"})] * 2, (1, "mass_change", {"owner": "b"})], 2),
     ("checkup", [(20, "checkup", {"role": "care", "errors": 4}), (1, "checkup", {"role": "care", "errors": 1})], 1),
     ("checkup", [(1, "checkup", {"role": "backup", "errors": 1}), (1, "checkup", {"role": "care", "errors": 2})], 3),
+    ("checkup", [(1, "checkup", {"role": "care", "warnings": 5})], 0),
     ("expiring", [(1, "checkup", {"credential_days": 29})], 1),
     ("expiring", [(1, "checkup", {"credential_days": 30})], 0),
     ("expiring", [(1, "checkup", {"credential_days": -3})], 1),  # it has ended
@@ -148,6 +151,21 @@ def test_a_rule_counts_what_it_is_for(
 ) -> None:
     write(log, caplog, lines)
     assert (hits(log, rule) or 0) == counted
+
+
+def fires(rule: str, counted: int) -> bool:
+    """What the template says of the number that a query answers."""
+    found = re.search(
+        rf"name: '{rule}',.*operator: '(\w+)', threshold: (\d+)", (INFRA / "modules/alerts.bicep").read_text()
+    )
+    assert found, rule
+    return counted < int(found[2]) if found[1] == "LessThan" else counted > int(found[2])
+
+
+def test_each_rule_is_tried_with_lines_that_fire_it_and_lines_that_do_not() -> None:
+    tried = {rule: {fires(rule, counted) for other, _, counted in CASES if other == rule} for rule, _, _ in CASES}
+    assert {rule for rule, answers in tried.items() if answers != {True, False}} == set()
+    assert set(ALERTS) - set(tried) == {"failing", "deleted", "capped"}, "which have tests of their own"
 
 
 def test_functions_that_fail_are_counted(log: duckdb.DuckDBPyConnection) -> None:
