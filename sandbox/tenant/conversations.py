@@ -171,7 +171,10 @@ async def start_thread(call: Call, group: str) -> Answer:
     ids, found = call.tenant.ids, the_group(call, group)
     to = [found.mail or ""]
     thread = Thread(ids.token("thread", 120), ids.token("conversation", 100), body["topic"], to=to)
-    _post(call, thread, posts[0], group)
+    first = posts[0]
+    if isinstance(first, dict) and not call.tenant.options.thread_takes_files:
+        first = {k: v for k, v in first.items() if k != "attachments"}
+    _post(call, thread, first, group)
     call.tenant.threads.setdefault(found.id, []).append(thread)
     return Answer(201, {"@odata.context": context(call), **thread_json(thread, View())})
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from html import escape
 from typing import ClassVar
@@ -85,10 +85,8 @@ class PostedConversations(Conversations):
         yield foretold(losses)
         begun = not thread
         try:
-            if not thread:
-                first = yield from _as_new(missing.pop(0), kept)
-                body: Json = {"topic": _topic(kept.record), "posts": [first]}
-                thread = str(_taken((yield post(into.path, body))).json["id"])
+            if begun:
+                thread, missing = yield from _begin(kept, into, missing)
             for draft in missing:
                 body = {"post": (yield from _as_new(draft, kept))}
                 _taken((yield post(f"{into.path}/{segment(thread)}/reply", body)))
@@ -109,6 +107,20 @@ def refused(reply: Reply) -> str:
     return f"{said}: whoever signed in to post has to be a member of the group, and consent to {WRITE}"
 
 
+def _begin(kept: Kept, into: Into, drafts: Sequence[Draft]) -> Steps[tuple[str, list[Draft]]]:
+    """The thread with its first post, and what is left. Whether that post may bring files is not documented, other than
+    for a reply (Graph docs: post-post-attachments): where it does not, a reply brings them."""
+    first, rest = drafts[0], list(drafts[1:])
+    made = yield from _as_new(first, kept)
+    topic = _topic(kept.record)
+    reply = yield post(into.path, {"topic": topic, "posts": [made]})
+    if reply.status == 400 and made.pop("attachments", None):
+        reply = yield post(into.path, {"topic": topic, "posts": [made]})
+    thread = _taken(reply).json
+    files = [first.its_files] if first.shows_files and thread.get("hasAttachments") is False else []
+    return str(thread["id"]), files + rest
+
+
 # --- a post as it is written
 
 
@@ -121,6 +133,17 @@ class Draft:
     ours: str
     files: tuple[Json, ...]
     losses: tuple[str, ...]
+
+    @property
+    def shows_files(self) -> bool:
+        """Whether `hasAttachments` tells of them; it does not of pictures in the text."""
+        return any(not one.get("isInline") for one in self.files)
+
+    @property
+    def its_files(self) -> Draft:
+        """A reply that brings them, where they did not come with the post itself."""
+        words = {**self.post, "body": {"contentType": "html", "content": "<p>(attached)</p>"}}
+        return replace(self, post=words, source=f"{self.source}+", ours=f"{self.ours}+")
 
 
 def _drafts(kept: Kept, mark: str) -> Iterator[Draft]:
@@ -217,16 +240,29 @@ def _found(kept: Kept, into: Into, drafts: Sequence[Draft], mode: Mode) -> Steps
         written, reply = yield from conversations.posts(f"{into.path}/{segment(str(thread['id']))}/posts?$top=100")
         if not reply.ok and reply.found:
             raise Refused(reply)
-        missing = [draft for draft in drafts if not _is_in(draft, written, mode)]
+        missing = [draft for draft in drafts if not _those_of(draft, written, mode)]
         if itself or len(missing) < len(drafts):
-            return str(thread["id"]), missing
+            return str(thread["id"]), [*_bare(drafts, written, mode), *missing]
     return "", list(drafts)
 
 
-def _is_in(draft: Draft, written: Iterable[Json], mode: Mode) -> bool:
+def _those_of(draft: Draft, written: Iterable[Json], mode: Mode) -> list[Json]:
+    """The posts that stand for it."""
     sign = draft.source if mode == "skip" else draft.ours
-    return any(
-        sign in str((one.get("body") or {}).get("content"))
-        or (mode == "skip" and bool(one.get("id")) and one.get("id") == draft.post.get("id"))
+    return [
+        one
         for one in written
-    )
+        if sign in str((one.get("body") or {}).get("content"))
+        or (mode == "skip" and bool(one.get("id")) and one.get("id") == draft.post.get("id"))
+    ]
+
+
+def _bare(drafts: Sequence[Draft], written: Sequence[Json], mode: Mode) -> list[Draft]:
+    """Replies for files that did not come with their posts, and in no reply either."""
+    without = [
+        draft
+        for draft in drafts
+        if draft.shows_files and (there := _those_of(draft, written, mode))
+        and not any(one.get("hasAttachments") is not False for one in there)
+    ]  # fmt: skip
+    return [draft.its_files for draft in without]

@@ -100,3 +100,14 @@ async def test_a_person_who_is_no_member_is_refused_before_anything_is_posted() 
         assert row.state == "failed"
         assert "member of the group" in row.problems[-1]
         assert mails(stage) == []
+
+
+async def test_files_of_a_thread_s_first_post_come_in_a_reply_where_the_thread_does_not_take_them() -> None:
+    async with staged(PLAY, thread_takes_files=False) as stage:
+        owner, other = stage.owner("adele"), stage.newcomer("bo")
+        await stage.back_up(owner)
+        for outcome in ("created", "completed"):
+            row = await stage.give_back(owner, Place(other, "original", notify=True), order="one")
+            assert (row.state, row.counts) == ("done", {outcome: 3})
+        [budget] = [thread for thread in threads(stage, other) if thread.topic == "Budget"]
+        assert [[one["name"] for one in post.attachments] for post in budget.posts] == [[], ["budget.csv"]]

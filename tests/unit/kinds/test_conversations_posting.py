@@ -103,6 +103,32 @@ def test_what_was_attached_comes_along() -> None:
     assert written(asked)[0]["posts"][0]["attachments"] == [told | {"contentBytes": "U291cA=="}]
 
 
+BARE = ok({"id": "new", "topic": "Lunch", "hasAttachments": False}, 201)
+SOUP = Reply(200, b"Soup")
+
+
+@pytest.mark.parametrize("answers", [(BARE,), (error(400, "ErrorInvalidRequest"), BARE)])
+def test_files_that_a_thread_does_not_begin_with_follow_in_a_reply(answers: tuple[Reply, ...]) -> None:
+    kept = lunch(said("p1", "x", FILE), **{"attachment-1": 4})
+    done, asked = posted(kept, SOUP, *answers, SOUP, TAKEN)
+    assert done.outcome == "created"
+    assert len(written(asked)[-1]["post"]["attachments"]) == 1
+    assert "attachments" not in written(asked)[0]["posts"][0] or len(answers) == 1
+    threads, posts = there([asked[0], *(step for step in asked if step.method == "POST")][-2:])
+    first, second = posts.json["value"]
+    half = ok({"value": [first | {"hasAttachments": False}]})
+    again, more = restored(kept, threads, half, SAID, SOUP, TAKEN)  # it died between the two
+    assert (again.outcome, texts(more)) == ("completed", [second["body"]["content"]])
+    whole = ok({"value": [first | {"hasAttachments": False}, second | {"hasAttachments": True}]})
+    assert written(restored(kept, threads, whole)[1]) == []
+
+
+def test_pictures_in_the_text_are_not_sent_again_because_the_post_shows_no_attachments() -> None:
+    picture = FILE | {"isInline": True, "contentId": "pic1"}
+    _, asked = posted(lunch(said("p1", "<img src=cid:pic1>", picture), **{"attachment-1": 4}), SOUP, BARE)
+    assert len(written(asked)) == 1
+
+
 def test_what_of_it_a_request_can_t_bring_is_told() -> None:
     link = {"@odata.type": "#microsoft.graph.referenceAttachment", "name": "plan.docx"}
     item = {"@odata.type": "#microsoft.graph.itemAttachment", "name": "A mail"}
