@@ -9,11 +9,12 @@ from typing import Any
 from shared import permissions
 from shared.checkup.instruments import AzureInstruments, Token
 from shared.checkup.nouns import App, Registered, Setup
+from shared.graph.sign_in import PersonTokens
 from shared.ports import Clock
 from shared.settings import ByConnectionString, ByFederation, ByIdentity, Registration, Settings, Storage
 from shared.storage import Wire
 from shared.vault.address import VAULT
-from shared.wiring_graph import app_registration, person_tokens
+from shared.wiring_graph import app_registration, person_tokens, poster_tokens
 from shared.wiring_storage import Credentials
 from shared.work.tickets import QUEUES
 
@@ -46,8 +47,18 @@ async def make_instruments(
         setup_of(settings, in_cloud=bool(in_cloud)), apps, clock, vault=vault, marker=VAULT, queues=queues,
         queue_names=tuple(name for queue in QUEUES for name in (queue, f"{queue}-poison")),
         resource=stores.vault_resource, token=_azure_token(settings, credentials),
-        person=person_tokens(settings, clock) if settings.notes else None,
+        people=_people(settings, clock),
     )  # fmt: skip
+
+
+def _people(settings: Settings, clock: Clock) -> dict[App, PersonTokens]:
+    """Those who signed in."""
+    found: dict[App, PersonTokens] = {}
+    if settings.notes:
+        found["notes"] = person_tokens(settings, clock)
+    if settings.posting:
+        found["posting"] = poster_tokens(settings, clock)
+    return found
 
 
 def _azure_token(settings: Settings, credentials: Credentials) -> Token | None:
@@ -99,9 +110,10 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
         kinds=permissions.kept(policy.kinds, narrowed=policy.narrowed, lossless=policy.lossless),
         needed={
             "backup": frozenset(reads), "restore": needed, "target": needed,
-            "notes": frozenset(permissions.signed_in(policy.kinds)),
+            "notes": frozenset(permissions.signed_in(policy.kinds)), "posting": frozenset(permissions.posting()),
         },
         notes=settings.notes.client_id if settings.notes else "",
+        posting=settings.posting.client_id if settings.posting else "",
         by_exchange=frozenset(role for role in permissions.ROLE_IDS if permissions.scoped_by_exchange(role)),
     )
 

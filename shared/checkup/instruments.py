@@ -44,12 +44,12 @@ class AzureInstruments:
         self, setup: Setup, apps: Mapping[App, AppRegistration], clock: Clock, *,
         vault: ContainerClient, marker: str, queues: QueueServiceClient, queue_names: tuple[str, ...],
         resource: str = "", token: Token | None = None, arm_url: str = "", ca_file: str = "",
-        person: PersonTokens | None = None,
+        people: Mapping[App, PersonTokens] | None = None,
     ) -> None:  # fmt: skip
         self._setup, self._apps, self._clock = setup, apps, clock
         self._vault, self._marker, self._queues, self._names = vault, marker, queues, queue_names
         self._resource, self._token, self._ca_file = resource, token, ca_file
-        self._person = person
+        self._people = people or {}
         self._arm_url = arm_url or ARM_OF.get(setup.vault_suffix, "")
 
     @property
@@ -72,15 +72,15 @@ class AzureInstruments:
         roles = claims.get("roles") or []
         return SignIn(name, frozenset(map(str, roles)), str(claims.get("aud", "")))
 
-    async def person(self) -> SignIn:
-        if self._person is None:
-            return SignIn("notes", trouble="nobody signed in")
+    async def person(self, app: App = "notes") -> SignIn:
+        if (tokens := self._people.get(app)) is None:
+            return SignIn(app, trouble="nobody signed in")
         try:
-            claims = read_claims(await self._person.token()) or {}
+            claims = read_claims(await tokens.token()) or {}
         except (NotPermitted, Misconfigured) as why:
-            return SignIn("notes", trouble=str(why))
+            return SignIn(app, trouble=str(why))
         scopes = frozenset(str(claims.get("scp", "")).split())
-        return SignIn("notes", scopes, str(claims.get("aud", "")), account=self._person.account)
+        return SignIn(app, scopes, str(claims.get("aud", "")), account=tokens.account)
 
     async def credentials(self) -> list[Credential]:
         found = []

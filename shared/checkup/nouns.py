@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 Severity = Literal["error", "warning"]
-App = Literal["backup", "restore", "target", "notes"]
+App = Literal["backup", "restore", "target", "notes", "posting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Setup:
     kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)  # those that are kept, with their owner types
     needed: Mapping[App, frozenset[str]] = field(default_factory=dict)  # Graph roles by app
     notes: str = ""  # client id of the app in which a person signed in to OneNote
+    posting: str = ""  # ... and to post group conversations
     by_exchange: frozenset[str] = frozenset()  # those of them that Exchange may grant instead
 
 
@@ -126,8 +127,8 @@ class Instruments(Protocol):
 
     async def sign_ins(self) -> list[SignIn]: ...
 
-    async def person(self) -> SignIn:
-        """What the token says that whoever signed in to OneNote left us."""
+    async def person(self, app: App = "notes") -> SignIn:
+        """What the token says that whoever signed in there left us."""
 
     async def credentials(self) -> list[Credential]: ...
 

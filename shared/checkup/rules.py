@@ -70,6 +70,22 @@ def onenote(setup: Setup, signed: SignIn | None) -> Iterator[Finding]:
         yield _error("wide-role", scope, text, "take the consent away from the app, then sign in again")
 
 
+def posting(setup: Setup, signed: SignIn | None) -> Iterator[Finding]:
+    """Whether restores can post group conversations, where somebody signed in for that, and nothing else."""
+    if signed is None:
+        return
+    remedy = SIGN_IN.replace("sign_in_notes", "sign_in_posting")
+    if signed.trouble:
+        yield _error("posting", "posting", signed.trouble, f"sign in again: {remedy}")
+        return
+    needed, granted = setup.needed.get("posting", frozenset()), {one for one in signed.roles if "." in one}
+    for scope in sorted(needed - granted):
+        yield _error("posting", scope, f"{signed.account or 'who signed in'} did not consent to {scope}", remedy)
+    for scope in sorted(granted - needed):
+        text = f"the sign-in to post may more than that: it has {scope}"
+        yield _warning("wide-role", scope, text, "take the consent away from the app, then sign in again")
+
+
 def route(setup: Setup, signed: SignIn | None) -> str:
     """The same in a sentence for people."""
     if signed is None:

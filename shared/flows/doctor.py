@@ -83,6 +83,11 @@ def _checks(
         told["onenote"] = rules.route(setup, signed)
         return rules.onenote(setup, signed)
 
+    async def posting() -> Iterable[Finding]:
+        signed = await instruments.person("posting") if setup.posting else None
+        told["posting"] = "" if signed else "group conversations are kept and exported; nobody signed in to post them"
+        return rules.posting(setup, signed)
+
     async def credentials() -> Iterable[Finding]:
         found: list[Credential] = await instruments.credentials()
         ends.extend(each.ends for each in found if each.ends)
@@ -111,6 +116,8 @@ def _checks(
     if "backup" in setup.apps:
         more += [("onenote", onenote), ("access", lambda: access(house)), ("owners", lambda: troubled(house))]
         more += [("audit", lambda: audit(house)), ("groups", lambda: groups(house))]
+    if "restore" in setup.apps:
+        more.append(("posting", posting))
     return [*more, ("work", lambda: work(house)), ("apps", lambda: silent(house, setup.role))]
 
 

@@ -77,6 +77,7 @@ def _restore(it: argparse.ArgumentParser) -> None:
     it.add_argument("--since", default="", help="only what was deleted or changed after this moment, as it was then")
     it.add_argument("--to-owner", default="", help="somebody else's mailbox, drive ... (needs the cross-owner role)")
     it.add_argument("--folder", default="Restored", help="'original', or a folder made for it (default: Restored)")
+    it.add_argument("--notify", action="store_true", help="also what makes Microsoft 365 notify people, such as posts")
     it.add_argument("--mode", choices=("skip", "create", "replace"), default="skip", help="what exists is left alone, "
                     "gets a second one beside it, or is replaced")  # fmt: skip
     it.add_argument("--preview", action="store_true", help="only look")

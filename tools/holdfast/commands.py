@@ -155,6 +155,7 @@ def _order(api: Api, told: Namespace) -> Json:
     order: Json = {"owner": owner, "kinds": told.kind, "mode": told.mode, "place": {"folder": told.folder}}
     order |= {"at": told.at} if told.at else {}
     order |= {"changed_since": told.since} if told.since else {}
+    order["place"] |= {"notify": True} if told.notify else {}
     if told.to_owner:
         order["place"]["owner"] = owner_named(api, told.to_owner)["owner"]
     return order | _chosen(api, owner, told)

@@ -11,11 +11,11 @@ import pytest
 
 from sandbox.tenant.seed import app_named
 from shared.checkup.instruments import read_claims
-from shared.checkup.nouns import Account, Checkup, Credential, Registered, Setup, SignIn
+from shared.checkup.nouns import Account, App, Checkup, Credential, Registered, Setup, SignIn
 from shared.errors import NotPermitted
 from shared.flows import doctor, plan
 from shared.flows.house import Policy
-from shared.permissions import reads
+from shared.permissions import posting, reads
 from shared.ports import Clock
 from tests.rig import Token, Worlds, drain, process, worlds
 
@@ -41,7 +41,7 @@ class Lent:
         assert claims is not None
         return [SignIn("backup", frozenset(claims["roles"]), claims["aud"])]
 
-    async def person(self) -> SignIn:
+    async def person(self, app: App = "notes") -> SignIn:
         return self.signed
 
     async def credentials(self) -> list[Credential]:
@@ -150,6 +150,29 @@ async def test_which_of_its_ways_onenote_is_kept_is_told(
         [check] = [check for check in checkup.checks if check.name == "onenote"]
         assert says in check.text
         assert found(checkup) == trouble
+
+
+@pytest.mark.parametrize(("client", "signed", "says", "trouble"), [
+    ("", SignIn("posting"), "nobody signed in to post", []),
+    ("c1", SignIn("posting", frozenset({"Group-Conversation.ReadWrite.All", "openid"}), account="ann@x"), "", []),
+    ("c1", SignIn("posting", trouble="AADSTS700082"), "", [("posting", "posting")]),
+    ("c1", SignIn("posting", frozenset({"Group.ReadWrite.All"}), account="ann@x"), "",
+     [("posting", "Group-Conversation.ReadWrite.All"), ("wide-role", "Group.ReadWrite.All")]),
+])  # fmt: skip
+async def test_whether_conversations_can_be_posted_is_told_where_things_are_given_back(
+    client: str, signed: SignIn, says: str, trouble: list[tuple[str, str]]
+) -> None:
+    async with worlds("small") as there:
+        instruments = lent(there)
+        setup = instruments.setup
+        apps = {**setup.apps, "restore": Registered("app", setup.tenant)}
+        needed = {**setup.needed, "posting": frozenset(posting())}
+        instruments.setup, instruments.signed = replace(setup, apps=apps, posting=client, needed=needed), signed
+        checkup = await looked(there, instruments)
+        [check] = [check for check in checkup.checks if check.name == "posting"]
+        assert says in check.text
+        assert [one for one in found(checkup) if one[0] in ("posting", "wide-role")] == trouble
+        assert "posting" not in [check.name for check in (await looked(there, lent(there))).checks]
 
 
 async def test_what_the_newest_runs_were_refused_is_told_of_everyone() -> None:

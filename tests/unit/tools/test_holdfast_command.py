@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.holdfast import api, show
-from tools.holdfast.__main__ import main
+from tools.holdfast import api, commands, show
+from tools.holdfast.__main__ import main, parser
 from tools.holdfast.api import Api, Trouble
 
 CONTENT = bytes(range(256)) * 40
@@ -101,3 +101,11 @@ def test_what_is_missing_is_said_with_its_remedy(
     monkeypatch.delenv("HOLDFAST_TOKEN", raising=False)
     assert main(["--url", "http://127.0.0.1:1", "owners"]) == 2
     assert "no-such-program-here is not here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("notify", [True, False])
+def test_people_are_notified_only_where_it_is_said(notify: bool) -> None:
+    words = ["restore", "group-g1", "--kind", "conversations", "--folder", "original"]
+    words += ["--notify"] if notify else []
+    place = {"folder": "original"} | ({"notify": True} if notify else {})
+    assert commands._order(Api("http://127.0.0.1:1/api", token="t0"), parser().parse_args(words))["place"] == place
