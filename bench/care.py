@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bench.figures import Chapter, Tell
+from bench.memory import peak_mb, resident_mb
 from bench.search import COMMON, SYLLABLES
 from shared import usage
 from shared.catalog.catalog import Catalog
@@ -31,7 +32,7 @@ from shared.vault.vault import Vault
 from shared.work import tickets
 from shared.work.tickets import CareTicket
 
-ITEMS = int(os.environ.get("BENCH_CARE_ITEMS", "20000"))
+ITEMS = int(os.environ.get("HOLDFAST_BENCH_CARE", "20000"))
 OWNERS, PER_PAGE, BODY = 4, 500, 6000  # bytes of a small message, with a little of everything
 TENANT = "11111111-2222-3333-4444-555555555555"
 MILLION = 1_000_000
@@ -54,15 +55,20 @@ async def _measure(tell: Tell) -> Chapter:
     chapter.add("size of the vault", stored / 1e6, "MB", note=f"{len(blobs.blobs) - 1} pages")
 
     tell("care: rebuilding the catalog")
+    before = resident_mb()
     with usage.metered() as meter:
         began = time.perf_counter()
         done = await rebuild(house)
         took = time.perf_counter() - began
+    after, most = resident_mb(), peak_mb()
+    tell(f"care: {ITEMS:,} items rebuilt in {took:.0f} s; {most:,.0f} MB of memory at most")
     assert done.versions == ITEMS and not done.damage
     spent = _requests(meter)
     chapter.add("rebuild: storage requests per item", spent / ITEMS, "/item", most=0.03)
     chapter.add("rebuild: items a second", ITEMS / took, "/s", timed=True)
     chapter.add("rebuild: a million items at that rate", MILLION / (ITEMS / took) / 60, "minutes", timed=True)
+    held = f"{before:,.0f} of it the vault's twin, {after - before:,.0f} the catalog's"
+    chapter.add("rebuild: peak memory of the process", most, "MB", timed=True, note=held)
 
     tell("care: reading the raw bytes")
     raw = await _raw(house)

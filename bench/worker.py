@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.memory import peak_mb
 from shared.catalog.catalog import Catalog
 from shared.catalog.table import AzureRows
 from shared.flows import backup, items, plan, settle
@@ -121,16 +122,8 @@ async def work(config: Config) -> dict[str, Any]:
         return {
             "seconds": took, "state": row.state, "problems": row.problems, "account": asdict(row.account),
             "requests": sum(client.counts.requests.values()), "downloaded": graph.downloaded,
-            "peak_rss_mb": peak_rss_mb(), "cpu_s": used.ru_utime + used.ru_stime,
+            "peak_rss_mb": peak_mb(), "cpu_s": used.ru_utime + used.ru_stime,
         }  # fmt: skip
-
-
-def peak_rss_mb() -> float:
-    """Of this program alone: what getrusage tells begins with the memory of the process that started us."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _client(config: Config) -> GraphClient:
