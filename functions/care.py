@@ -7,8 +7,8 @@ import azure.functions as func
 from functions.delivery import deliver, each_tenant, given_up
 from functions.platform import blueprint
 from functions.poison import GIVEN_UP
-from shared.flows import tend
-from shared.work.tickets import CARE, CareTicket
+from shared.flows import tend, thaw
+from shared.work.tickets import CARE, THAW, CareTicket
 
 bp = blueprint()
 
@@ -26,3 +26,13 @@ async def queue_care(message: func.QueueMessage) -> None:
 @bp.queue_trigger(arg_name="message", queue_name=f"{CARE}-poison", connection="AzureWebJobsStorage")
 async def poison_care(message: func.QueueMessage) -> None:
     await given_up(message, CARE, GIVEN_UP)
+
+
+@bp.queue_trigger(arg_name="message", queue_name=THAW, connection="AzureWebJobsStorage")
+async def queue_thaw(message: func.QueueMessage) -> None:
+    await deliver(message, THAW, CareTicket, thaw.serve)
+
+
+@bp.queue_trigger(arg_name="message", queue_name=f"{THAW}-poison", connection="AzureWebJobsStorage")
+async def poison_thaw(message: func.QueueMessage) -> None:
+    await given_up(message, THAW, GIVEN_UP)

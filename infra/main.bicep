@@ -152,6 +152,9 @@ param coolAfterDays int = 30
 @description('Days after which a blob moves to the cold tier; 0: never.')
 @minValue(0)
 param coldAfterDays int = 90
+@description('How archived blobs come back that a restore or an export reads: standard takes up to 15 hours, high about one and costs many times as much; off: a person moves them.')
+@allowed(['off', 'standard', 'high'])
+param thaw string = 'standard'
 @description('Whether vault and Key Vault are locked against deletion. azd down then fails, as it should.')
 param lockResources bool = true
 @description('Encrypts storage with a key in our Key Vault. Whoever loses that key loses the backups.')
@@ -226,7 +229,10 @@ var drillQueue = 'drill'
 var restoreQueues = ['restore', 'drill', 'restore-poison', 'drill-poison']
 // Verification and forgetting are ordered like restores; who carries them out has the retention identity.
 var careQueue = 'care'
-var careQueues = ['care', 'care-poison']
+var careQueues = ['care', 'thaw', 'care-poison', 'thaw-poison']
+// Restores and exports ask for archived blobs; whoever carries out retention moves them, and nobody else can.
+var thawQueue = 'thaw'
+var restoreOrderQueues = [thawQueue]
 // ... and asks for an item to be taken anew where the vault's copy is damaged.
 var careOrderQueues = ['item']
 // A certificate's private key is had by the secret of the same name.
@@ -377,7 +383,8 @@ module access 'modules/access.bicep' = {
     backupQueues: backupQueues
     restoreQueues: restoreQueues
     careQueues: careQueues
-    orderQueues: [orderQueue, drillQueue, careQueue]
+    orderQueues: [orderQueue, drillQueue, careQueue, thawQueue]
+    restoreOrderQueues: restoreOrderQueues
     careOrderQueues: careOrderQueues
     backupPrincipalId: identities.outputs.backupPrincipalId
     restorePrincipalId: identities.outputs.restorePrincipalId
@@ -385,6 +392,8 @@ module access 'modules/access.bicep' = {
     keeperRoleId: roles.outputs.keeperId
     exporterRoleId: roles.outputs.exporterId
     retentionRoleId: roles.outputs.retentionId
+    warmerRoleId: roles.outputs.warmerId
+    warmerCondition: roles.outputs.warmerCondition
     catalogRoleId: roles.outputs.catalogId
     inspectorRoleId: roles.outputs.inspectorId
   }
@@ -405,6 +414,8 @@ module further 'modules/tenant.bicep' = [for id in furtherTenantIds: {
     keeperRoleId: roles.outputs.keeperId
     exporterRoleId: roles.outputs.exporterId
     retentionRoleId: roles.outputs.retentionId
+    warmerRoleId: roles.outputs.warmerId
+    warmerCondition: roles.outputs.warmerCondition
   }
   dependsOn: [vault]
 }]
@@ -498,6 +509,7 @@ var common = {
   VAULT_COPY_CONTAINER: containerName
   CARE_SCHEDULE: careSchedule
   HOLDFAST_OTEL: openTelemetry
+  HOLDFAST_THAW: thaw
   RESTORE_FOUR_EYES: fourEyes
   RETENTION: retention
   RETENTION_KINDS: retentionKinds

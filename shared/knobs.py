@@ -316,6 +316,12 @@ KNOBS: tuple[Knob, ...] = (
         to.one_of("off", "on"), "off",
     ),
     Knob(
+        "HOLDFAST_THAW", _CARE,
+        "How archived bytes come back that a restore or an export reads: `standard` (up to 15 hours) or `high` (about "
+        "an hour for up to 10 GB an hour, and many times the price) asks for them by itself; `off`: a person does it.",
+        to.one_of("off", "standard", "high"), "standard",
+    ),
+    Knob(
         "HOLDFAST_PRICES", _CARE,
         "Unit prices for the cost report: a JSON object (`{\"currency\": \"EUR\", \"writes_10k\": 0.06}`, any members "
         "of the table in section 5), or the path of a file that holds one. Not set: examples.", to.path,

@@ -58,13 +58,14 @@ class Pieces(Protocol):
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """A blob as a listing shows it. `modified` is the server's time, not ours; `tier`: "hot", "cool", "cold" or
-    "archive", "" where the store does not tell."""
+    "archive", "" where the store does not tell; `thawing`: it is on its way out of the archive, and not there yet."""
 
     name: str
     size: int
     modified: datetime
     etag: str
     tier: str = ""
+    thawing: bool = False
 
 
 class Blobs(Protocol):
@@ -98,6 +99,17 @@ class Reaper(Protocol):
     async def delete(self, name: str, etag: str) -> Fate:
         """Delete the blob that has this ETag. `changed`: another one is there now; `protected`: an immutability policy
         or a legal hold of the container forbids it."""
+
+
+Warmed = Literal["asked", "missing"]
+
+
+class Warmer(Protocol):
+    """The only hand that moves blobs of the vault's container to another tier. It changes and deletes none."""
+
+    async def warm(self, stamp: Stamp, *, urgent: bool) -> Warmed:
+        """Ask for an archived blob to be brought back to the hot tier; that takes hours, fewer with `urgent`. Of one
+        that is on its way already it is the same as having asked."""
 
 
 class Parcels(Protocol):

@@ -201,6 +201,7 @@ class Settings:
     retention: Retention
     search_text: bool
     prices: str  # as text; shared/cost/prices.py reads it
+    thaw: Literal["off", "standard", "high"]
     drills: Drills
     sizes: Sizes
     api: Api
@@ -271,6 +272,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         policy=_policy(values),
         retention=_retention(values),
         prices=values["HOLDFAST_PRICES"] or "",
+        thaw=values["HOLDFAST_THAW"],
         search_text=values["HOLDFAST_SEARCH_TEXT"] == "on",
         drills=Drills(
             values["HOLDFAST_DRILL_OWNERS"] or (),

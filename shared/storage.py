@@ -78,7 +78,7 @@ def verdict_on(what: str, status: int | None, code: str, retry_after: str = "") 
     if code.endswith("BeingDeleted"):
         return Unreachable(said, BEING_DELETED_S)
     if code == "BlobArchived":
-        return Archived(f"{said}; it lies in the archive tier: move it to hot or cool, which takes up to 15 hours")
+        return Archived(f"{said}; it lies in the archive tier")
     if status is None or 200 <= status < 300:
         return Unreachable(f"{what}: no complete answer from storage")
     if status in BUSY:

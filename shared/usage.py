@@ -84,6 +84,8 @@ def request(service: Service, method: str, query: Mapping[str, str], *, size: in
         count(TABLES if service == "table" else QUEUES)
     elif query.get("comp") == "list" or (query.get("restype") == "container" and method == "PUT"):
         count(LISTS)
+    elif query.get("comp") == "tier":
+        return  # out of the archive it is billed as a read of the whole blob, whose size only the caller knows
     elif method == "PUT":
         count(WRITES)
     elif method == "GET" and not query.get("restype") and not query.get("comp"):

@@ -47,6 +47,7 @@ from shared.wiring_storage import (
     open_queue,
     open_reaper,
     open_rows,
+    open_warmer,
 )
 
 if TYPE_CHECKING:  # heavy: imported where they are made
@@ -190,6 +191,8 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             budget_left=partial(_budget_left, rows, clock, settings),
             target_tenant=settings.target_tenant,
             reaper=await open_reaper(settings, credentials, opened),
+            warmer=await open_warmer(settings, credentials, opened),
+            thaw=settings.thaw,
             copy=copy,
             own_vault=own,
             parcels=await open_parcels(settings, credentials, opened) if settings.role in ("all", "backup") else None,

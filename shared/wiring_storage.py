@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from shared.errors import Misconfigured
-from shared.ports import Blobs, Parcels, Queue, Reaper, Rows
+from shared.ports import Blobs, Parcels, Queue, Reaper, Rows, Warmer
 from shared.settings import ByConnectionString, ByIdentity, Settings, Storage
 
 if TYPE_CHECKING:  # heavy: imported where they are made
@@ -76,6 +76,20 @@ async def open_reaper(settings: Settings, credentials: Credentials, exits: Async
         reaper = AzureReaper.open(account, stores.container, credential)
     exits.push_async_callback(reaper.close)
     return reaper
+
+
+async def open_warmer(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Warmer | None:
+    """The hand that brings archived blobs back: had by the app that has the one that deletes."""
+    from shared.vault.warmer import AzureWarmer
+
+    stores, identity = settings.stores, settings.retention.identity_client_id
+    if settings.thaw == "off" or (isinstance(stores.vault, ByIdentity) and not identity):
+        return None
+    account, credential = await credentials.way_in(stores.vault, "blob", identity)
+    with _named("VAULT_STORAGE"):
+        warmer = AzureWarmer.open(account, stores.container, credential)
+    exits.push_async_callback(warmer.close)
+    return warmer
 
 
 async def open_parcels(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Parcels:

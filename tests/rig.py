@@ -24,13 +24,13 @@ from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options, Tenant
 from shared.catalog.catalog import Catalog
 from shared.catalog.memory import MemoryRows
-from shared.flows import backup, drill, export, items, plan, restore, settle, tend
+from shared.flows import backup, drill, export, items, plan, restore, settle, tend, thaw
 from shared.flows.house import House, Limits, Policy
 from shared.graph.http import AiohttpWire, GraphClient, GraphSettings
 from shared.graph.line import Ask, Stream
 from shared.kinds import KINDS
-from shared.ports import Fate, Message, Row, Stamp
-from shared.vault.memory import MemoryBlobs, MemoryReaper
+from shared.ports import Fate, Message, Row, Stamp, Warmed
+from shared.vault.memory import MemoryBlobs, MemoryReaper, MemoryWarmer
 from shared.vault.memory_parcels import MemoryParcels
 from shared.vault.vault import Vault
 from shared.work import tickets
@@ -167,6 +167,14 @@ class ProbedReaper:
 
     async def delete(self, name: str, etag: str) -> Fate:
         return await self._probe.effect("blob delete", lambda: self._reaper.delete(name, etag))
+
+
+class ProbedWarmer:
+    def __init__(self, warmer: MemoryWarmer, probe: Probe) -> None:
+        self._warmer, self._probe = warmer, probe
+
+    async def warm(self, stamp: Stamp, *, urgent: bool) -> Warmed:
+        return await self._probe.effect("blob tier", lambda: self._warmer.warm(stamp, urgent=urgent))
 
 
 class ProbedRows:
@@ -318,6 +326,7 @@ class Worlds:
     rows: MemoryRows
     queues: Queues
     parcels: MemoryParcels = field(default_factory=MemoryParcels)
+    thaw_hours: tuple[float, float] = (10.0, 1.0)  # how long archived blobs take to come back, and how long if urgent
     certified: frozenset[str] = frozenset()  # apps that come with a certificate: SharePoint's own interface is open
 
     @property
@@ -335,6 +344,7 @@ class Saved:
     waiting: list[_Waiting]
     now: datetime
     modified: dict[str, datetime] = field(default_factory=dict)  # of the blobs, by the storage's clock
+    tiers: dict[str, str] = field(default_factory=dict)
 
 
 KEPT = ("wall", "doors", "options")  # of the tenant that runs, whatever it held before
@@ -346,13 +356,14 @@ def save(worlds: Worlds) -> Saved:
     _Pickler(file, worlds.tenant).dump(state)
     waiting = list(worlds.queues.waiting)
     return Saved(file.getvalue(), dict(worlds.blobs.blobs), _copied_rows(worlds.rows), waiting, worlds.clock._now,
-                 dict(worlds.blobs.modified))
+                 dict(worlds.blobs.modified), dict(worlds.blobs.tiers))
 
 
 def load(worlds: Worlds, saved: Saved) -> None:
     kept = {name: getattr(worlds.tenant, name) for name in KEPT}
     worlds.tenant.__dict__ = _Unpickler(io.BytesIO(saved.tenant), worlds.tenant).load() | kept
     worlds.blobs.blobs, worlds.blobs.modified = dict(saved.blobs), dict(saved.modified)
+    worlds.blobs.tiers, worlds.blobs.warm_at = dict(saved.tiers), {}
     worlds.rows = _copied_rows(saved.rows)
     worlds.parcels = MemoryParcels()
     worlds.queues.waiting = list(saved.waiting)
@@ -454,9 +465,10 @@ def process(
     queue = ProbedQueue(worlds.queues, probe)
     reaper = ProbedReaper(MemoryReaper(worlds.blobs, lambda: worlds.clock._now), probe)
     parcels = ProbedParcels(worlds.parcels, probe)
+    warmer = ProbedWarmer(MemoryWarmer(worlds.blobs, worlds.thaw_hours), probe)
     return House(
         tenant, worlds.clock, vault, catalog, queue, graph, KINDS, policy or Policy(), limits or ONE_BY_ONE,
-        reaper=reaper, parcels=parcels,
+        reaper=reaper, parcels=parcels, warmer=warmer,
     )  # fmt: skip
 
 
@@ -477,6 +489,8 @@ async def deliver(worlds: Worlds, house: House, waiting: _Waiting) -> None:
                 await export.serve(tickets.read(message.text, tickets.ExportTicket), house)
             case tickets.DRILL:
                 await drill.serve(tickets.read(message.text, tickets.CareTicket), house)
+            case tickets.THAW:
+                await thaw.serve(tickets.read(message.text, tickets.CareTicket), house)
             case tickets.CARE:
                 await tend.serve(tickets.read(message.text, tickets.CareTicket), house)
 

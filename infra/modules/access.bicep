@@ -23,6 +23,8 @@ param restoreQueues array
 param careQueues array
 @description('Queues that the backup app, which takes the orders, sends to and does not read.')
 param orderQueues array
+@description('Queues of the care app that the restore app sends to and does not read.')
+param restoreOrderQueues array
 @description('Queues of the other apps that the care app sends to and does not read.')
 param careOrderQueues array
 @description('Principal id of the backup identity.')
@@ -37,6 +39,10 @@ param keeperRoleId string
 param exporterRoleId string
 @description('Custom role: deletes, in the vault.')
 param retentionRoleId string
+@description('Custom role: moves blobs to another tier, in the vault.')
+param warmerRoleId string
+@description('Condition of that role: it writes nothing else.')
+param warmerCondition string
 @description('Custom role: rows of the catalog.')
 param catalogRoleId string
 @description('Custom role: reads how the vault\'s account is protected.')
@@ -90,6 +96,10 @@ resource orders 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-
   parent: workQueues
   name: queue
 }]
+resource restoreOrders 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' existing = [for queue in restoreOrderQueues: {
+  parent: workQueues
+  name: queue
+}]
 resource backupHost 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: backupHostName
 }
@@ -132,6 +142,19 @@ resource retentionKeeps 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: container
   name: guid(container.id, retentionPrincipalId, keeperRoleId)
   properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: keeperRoleId }
+}
+
+// Archived blobs come back under the identity that has no door to the internet: it sets tiers and writes nothing.
+resource retentionWarms 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: container
+  name: guid(container.id, retentionPrincipalId, warmerRoleId)
+  properties: {
+    principalId: retentionPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: warmerRoleId
+    conditionVersion: '2.0'
+    condition: warmerCondition
+  }
 }
 
 // Each app looks daily whether the vault is still protected as it was deployed.
@@ -188,6 +211,12 @@ resource backupOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = [fo
   scope: orders[i]
   name: guid(work.id, queue, backupPrincipalId, queueSender)
   properties: { principalId: backupPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueSender }
+}]
+
+resource restoreAsks 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in restoreOrderQueues: {
+  scope: restoreOrders[i]
+  name: guid(work.id, queue, restorePrincipalId, queueSender)
+  properties: { principalId: restorePrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: queueSender }
 }]
 
 resource retentionOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in careOrderQueues: {

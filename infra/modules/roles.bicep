@@ -4,6 +4,9 @@ param token string
 
 var accounts = 'Microsoft.Storage/storageAccounts'
 var blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs'
+// Of all that takes `write`, setting a tier is the suboperation Blob.Write.Tier (Storage docs: storage-auth-abac-attributes).
+// Anything else has to lie in a container that there is not.
+var onlyTiers = '((!(ActionMatches{\'${blobs}/write\'} AND NOT SubOperationMatches{\'Blob.Write.Tier\'})) OR (@Resource[${accounts}/blobServices/containers:name] StringEquals \'no-container\'))'
 var tables = 'Microsoft.Storage/storageAccounts/tableServices/tables'
 
 // Read, list, and create what does not exist: `add` covers Put Blob under a new name. It covers no overwrite, no block
@@ -64,6 +67,26 @@ resource retention 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
+// Moves blobs to another tier. The service knows no action for that alone: `write` is also the right to overwrite, so that
+// every assignment of this role carries a condition that lets nothing through but the tier (access.bicep, tenant.bicep).
+resource warmer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'warmer')
+  properties: {
+    roleName: 'Holdfast vault warmer (${token})'
+    description: 'Brings archived blobs back. Only to be assigned under the condition that it sets tiers and writes nothing.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: ['${blobs}/write']
+        notDataActions: []
+      }
+    ]
+  }
+}
+
 // How an account is protected: its settings, and those of its blobs. No data, no keys, no change.
 resource inspector 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'inspector')
@@ -105,5 +128,7 @@ resource catalog 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 output keeperId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keeper.name)
 output exporterId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', exporter.name)
 output retentionId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', retention.name)
+output warmerId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', warmer.name)
+output warmerCondition string = onlyTiers
 output inspectorId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', inspector.name)
 output catalogId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', catalog.name)

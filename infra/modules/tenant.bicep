@@ -22,6 +22,10 @@ param keeperRoleId string
 param exporterRoleId string
 @description('Custom role: deletes, in the vault.')
 param retentionRoleId string
+@description('Custom role: moves blobs to another tier, in the vault.')
+param warmerRoleId string
+@description('Condition of that role: it writes nothing else.')
+param warmerCondition string
 
 var blobReader = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1')
 
@@ -70,6 +74,18 @@ resource retentionDeletes 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   scope: container
   name: guid(container.id, retentionPrincipalId, retentionRoleId)
   properties: { principalId: retentionPrincipalId, principalType: 'ServicePrincipal', roleDefinitionId: retentionRoleId }
+}
+
+resource retentionWarms 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: container
+  name: guid(container.id, retentionPrincipalId, warmerRoleId)
+  properties: {
+    principalId: retentionPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: warmerRoleId
+    conditionVersion: '2.0'
+    condition: warmerCondition
+  }
 }
 
 resource backupExports 'Microsoft.Authorization/roleAssignments@2022-04-01' = {

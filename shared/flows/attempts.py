@@ -54,7 +54,7 @@ class Attempts:
         total: dict[str, int] = {}
         for version in versions:
             if self.work.row.preview and version.state == "kept" and not self.withheld:
-                total = add(total, await self.work.thaw.reads(await self.view.whole(version)))
+                total = add(total, await self.work.tiers.reads(await self.view.whole(version)))
         return total
 
     def not_begun(self, version: Version, into: Into) -> Restored | Exception:

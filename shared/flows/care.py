@@ -72,8 +72,9 @@ async def order(house: House, task: str, *, by: str, care: str, options: Mapping
 
 
 def queue_of(task: str) -> str:
-    """Whose app carries it out: a drill writes into Microsoft 365, which only the restore app may."""
-    return tickets.DRILL if task == tickets.DRILL else tickets.CARE
+    """Whose app carries it out: a drill writes into Microsoft 365, which only the restore app may. What orders may ask
+    for by themselves has a queue of its own, too."""
+    return task if task in (tickets.DRILL, tickets.THAW) else tickets.CARE
 
 
 async def serve(ticket: CareTicket, house: House, tasks: Mapping[str, Work]) -> None:
@@ -104,12 +105,17 @@ async def serve(ticket: CareTicket, house: House, tasks: Mapping[str, Work]) -> 
 
 async def wake(house: House, queue: str = tickets.CARE) -> None:
     """Send the tickets of a queue's care that fell silent: it was cleared, or a crash lay between row and message."""
-    now = house.clock.now()
     for row in await house.catalog.cares(house.tenant):
-        silent = row.touched_at is None or now - row.touched_at > timedelta(seconds=house.limits.lane_lease_s)
-        if row.state not in OVER and silent and queue_of(row.task) == queue:
-            await house.catalog.put_care(replace(row, touched_at=now), house.tenant)
-            await house.queue.send(queue, tickets.write(CareTicket(house.tenant, row.care, row.hop)))
+        if queue_of(row.task) == queue:
+            await wake_one(house, row)
+
+
+async def wake_one(house: House, row: CareRow) -> None:
+    now = house.clock.now()
+    silent = row.touched_at is None or now - row.touched_at > timedelta(seconds=house.limits.lane_lease_s)
+    if row.state not in OVER and silent:
+        await house.catalog.put_care(replace(row, touched_at=now), house.tenant)
+        await house.queue.send(queue_of(row.task), tickets.write(CareTicket(house.tenant, row.care, row.hop)))
 
 
 async def _end(care: Care, state: CareState, problem: str = "") -> None:

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 from shared import usage
 from shared.catalog.nouns import AuditRow, ExportRow, ExportState, MailFormat, VolumeRow
-from shared.errors import Damaged, Misconfigured, NeedsPerson, PartMissing
+from shared.errors import Archived, Damaged, Misconfigured, NeedsPerson, PartMissing, TryLater
 from shared.export import plan as plans
 from shared.export.plan import Plan
-from shared.flows import export_volume
+from shared.flows import export_volume, thaw
 from shared.flows.export_binding import Binding
 from shared.flows.export_volume import volume_name
 from shared.flows.export_walk import next_plan
@@ -76,12 +76,15 @@ async def serve(ticket: ExportTicket, house: House) -> None:
         return
     usage.belongs_to(row.selection.owner.key)
     now = house.clock.now()
-    row = await house.catalog.put_export(
-        replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)
-    )
+    begun = replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)
+    row = await house.catalog.put_export(replace(begun, problems=thaw.without_waits(row.problems)))
+    if not row.progress:
+        await thaw.ask_early(house, "export", row)
     work = Work(house, _place(house), row, now + timedelta(seconds=house.limits.lane_budget_s))
     try:
         ended = await work.volumes()
+    except Archived as why:
+        await _wait(house, work.row, str(why))
     except NeedsPerson as why:
         await _end(house, work.row, "failed", problem=str(why))
     except Damaged as why:
@@ -89,6 +92,14 @@ async def serve(ticket: ExportTicket, house: House) -> None:
     else:
         if not ended:
             await house.queue.send(tickets.EXPORT, tickets.write(replace(ticket, hop=ticket.hop + 1)))
+
+
+async def _wait(house: House, row: ExportRow, met: str) -> None:
+    """Tell people; until the time has come the export does not count as silent."""
+    wait_s, said = await thaw.wait(house, "export", row, met)
+    problems, due = (*row.problems, thaw.told(said)), house.clock.now() + timedelta(seconds=wait_s)
+    await house.catalog.put_export(replace(row, problems=problems, touched_at=due))
+    raise TryLater(f"{row.export}: {said}", after_s=wait_s)
 
 
 @dataclass(slots=True)

@@ -13,10 +13,11 @@ from shared.flows.reach import Departments, Rosters
 from shared.flows.retention import Retention
 from shared.kinds.kind import Kind
 from shared.model import Lane, Mode, Owner, OwnerType, People
-from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Scope
+from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Scope, Warmer
 from shared.vault.vault import Vault
 
 Identity = Literal["backup", "restore", "target", "notes", "posting"]
+Thaw = Literal["off", "standard", "high"]  # how archived bytes come back that an order reads; off: a person does it
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,8 @@ class House:
     limits: Limits = field(default_factory=Limits)
     target_tenant: str = ""  # "" = no second tenant is configured
     reaper: Reaper | None = None  # None: this app may not delete
+    warmer: Warmer | None = None  # None: this app may not move blobs to another tier
+    thaw: Thaw = "standard"
     copy: Blobs | None = None  # the vault's second copy, if there is one
     own_vault: Vault | None = None  # where `vault` also reads the second copy: the first one alone, for its care
     parcels: Parcels | None = None  # where exports are written to; None: this app makes none

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from shared import usage
 from shared.catalog.nouns import RestoreRow, RestoreState
 from shared.errors import Archived, Contended, Damaged, Misconfigured, NeedsPerson, TryLater
+from shared.flows import thaw
 from shared.flows.give_back import KindWork
 from shared.flows.house import House, scope
 from shared.flows.people import Counterparts
 from shared.flows.select import Progress, View, read_progress
-from shared.flows.thaw import Thaw
+from shared.flows.tiers import Tiers
 from shared.flows.told import add
 from shared.flows.walk import Walk
 from shared.model import Lane, Mode, Place, Selection
@@ -28,8 +29,6 @@ from shared.work.tickets import RestoreTicket
 OVER = ("done", "partial", "failed", "cancelled")
 CANCEL_ATTEMPTS = 20
 LONGEST_WAIT = timedelta(days=7)  # for a second person: then nobody remembers why it was ordered
-WAITS = "it waits, and goes on by itself:"  # how a problem begins that the next ticket may find solved
-THAW_S = 3600.0  # between two looks for archived bytes: bringing them back takes up to 15 hours (Azure docs)
 OUTCOMES = ("created", "completed", "replaced", "skipped", "failed")
 
 
@@ -113,15 +112,17 @@ async def serve(ticket: RestoreTicket, house: House) -> None:
         await _end(house, row, "failed", "no second person approved it (RESTORE_FOUR_EYES); order it again")
         return
     now = house.clock.now()
-    solved = tuple(problem for problem in row.problems if not problem.startswith(WAITS))
     begun = replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)
-    row = await house.catalog.put_restore(replace(begun, problems=solved))
+    row = await house.catalog.put_restore(replace(begun, problems=thaw.without_waits(row.problems)))
+    if not row.progress and not row.preview:
+        await thaw.ask_early(house, "restore", row)
     work = Work(house, row, now + timedelta(seconds=house.limits.lane_budget_s))
     try:
         ended = await work.all_kinds()
     except Archived as why:
-        await _waiting(house, work.row, str(why), THAW_S)
-        raise TryLater(f"{row.restore}: {why}", after_s=THAW_S) from why
+        wait_s, said = await thaw.wait(house, "restore", work.row, str(why))
+        await _waiting(house, work.row, said, wait_s)
+        raise TryLater(f"{row.restore}: {said}", after_s=wait_s) from why
     except TryLater as why:
         if not isinstance(why, Contended):  # which is another delivery's work
             await _waiting(house, work.row, str(why), why.after_s)
@@ -142,7 +143,7 @@ async def _waiting(house: House, row: RestoreRow, why: str, wait_s: float) -> No
     """Tell people. Until the time has come the restore does not count as silent."""
     due = house.clock.now() + timedelta(seconds=wait_s)
     with contextlib.suppress(Contended):
-        problems = (*row.problems, f"{WAITS} {why}"[:500])
+        problems = (*row.problems, thaw.told(why))
         await house.catalog.put_restore(replace(row, problems=problems, touched_at=due))
 
 
@@ -171,10 +172,10 @@ class Work:
     row: RestoreRow
     deadline: datetime
     progress: Progress = field(default_factory=Progress)
-    thaw: Thaw = field(init=False)
+    tiers: Tiers = field(init=False)
 
     def __post_init__(self) -> None:
-        self.thaw = Thaw(self.house)
+        self.tiers = Tiers(self.house)
 
     async def all_kinds(self) -> bool:
         """True when there is nothing more to do."""

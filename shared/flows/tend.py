@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shared.catalog.nouns import CareRow, VaultHealth
 from shared.errors import Misconfigured
-from shared.flows import care, forget, index, person, policy, verify
+from shared.flows import care, forget, index, person, policy, thaw, verify
 from shared.flows.care import Work
 from shared.flows.house import House
 from shared.model import Json, Owner
@@ -24,6 +24,7 @@ TASKS: Mapping[str, Work] = {
 async def tick(house: House) -> None:
     """The daily round. A doubled timer finds what is under way."""
     await care.wake(house)
+    await thaw.tick(house)
     await verify.start(house, by="schedule")
     await index.start(house, by="schedule")
     await policy.adopt(house)

@@ -123,4 +123,4 @@ class AzureBlobs:
 
 def _stamp(blob: Any) -> Stamp:
     modified, tier = blob.last_modified.astimezone(UTC), str(blob.blob_tier or "").lower()
-    return Stamp(str(blob.name), int(blob.size), modified, str(blob.etag), tier)
+    return Stamp(str(blob.name), int(blob.size), modified, str(blob.etag), tier, bool(blob.archive_status))

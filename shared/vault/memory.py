@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared import usage
-from shared.errors import PartMissing
-from shared.ports import Fate, Stamp
+from shared.errors import Archived, PartMissing
+from shared.ports import Fate, Stamp, Warmed
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # of blobs that a test put there itself
 
@@ -20,6 +20,7 @@ class MemoryBlobs:
         self.blobs: dict[str, bytes] = {}
         self.modified: dict[str, datetime] = {}
         self.tiers: dict[str, str] = {}  # of blobs that were moved from the account's
+        self.warm_at: dict[str, datetime] = {}  # of those that are on their way out of the archive
         self.now = now
 
     async def create(self, name: str, data: bytes) -> bool:
@@ -33,9 +34,11 @@ class MemoryBlobs:
     async def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         if length == 0:
             return b""
-        tier = self.tiers.get(name, "hot")
-        if name not in self.blobs:
-            usage.read(0, tier)
+        tier = self.tier(name)
+        if name not in self.blobs or tier == "archive":
+            usage.read(0)
+            if name in self.blobs:
+                raise Archived(f"read {name}: it lies in the archive tier")
             raise PartMissing(f"{name}: there is no such blob")
         data = self.blobs[name]
         found = data[offset:] if length is None else data[offset : offset + length]
@@ -54,7 +57,15 @@ class MemoryBlobs:
 
     async def survey(self, prefix: str) -> AsyncIterator[Stamp]:
         async for name, size in self.list(prefix):
-            yield Stamp(name, size, self.modified.get(name, LONG_AGO), self.etag(name), self.tiers.get(name, "hot"))
+            tier = self.tier(name)
+            modified = self.modified.get(name, LONG_AGO)
+            yield Stamp(name, size, modified, self.etag(name), tier, tier == "archive" and name in self.warm_at)
+
+    def tier(self, name: str) -> str:
+        if name in self.warm_at and (self.now is None or self.now() >= self.warm_at[name]):
+            del self.warm_at[name]
+            self.tiers[name] = "hot"
+        return self.tiers.get(name, "hot")
 
     def etag(self, name: str) -> str:
         """Like the service's it changes with every write, here with what was written."""
@@ -81,3 +92,21 @@ class MemoryReaper:
         del self._blobs.blobs[name]
         self._blobs.modified.pop(name, None)
         return "deleted"
+
+
+class MemoryWarmer:
+    """`hours`: how long a blob is on its way, and how long when it is urgent."""
+
+    def __init__(self, blobs: MemoryBlobs, hours: tuple[float, float] = (0.0, 0.0)) -> None:
+        self._blobs, self.hours = blobs, hours
+
+    async def warm(self, stamp: Stamp, *, urgent: bool) -> Warmed:
+        if stamp.name not in self._blobs.blobs:
+            return "missing"
+        if self._blobs.tier(stamp.name) != "archive":
+            return "asked"
+        usage.read(stamp.size, "archive")
+        now = self._blobs.now() if self._blobs.now else LONG_AGO
+        ready = now + timedelta(hours=self.hours[urgent])
+        self._blobs.warm_at[stamp.name] = min(ready, self._blobs.warm_at.get(stamp.name, ready))
+        return "asked"

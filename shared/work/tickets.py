@@ -12,7 +12,8 @@ from shared.model import Owner, OwnerType
 VERSION = 1
 PLAN, BACKUP, ITEM, RESTORE, CARE, EXPORT = "plan", "backup", "item", "restore", "care", "export"
 DRILL = "drill"  # care that writes into Microsoft 365: its tickets are care's, the app that serves them is another one
-QUEUES = (PLAN, BACKUP, ITEM, RESTORE, CARE, EXPORT, DRILL)
+THAW = "thaw"  # care that a restore or an export asks for; served beside care, by the one app that may move blobs
+QUEUES = (PLAN, BACKUP, ITEM, RESTORE, CARE, EXPORT, DRILL, THAW)
 
 
 @dataclass(frozen=True, slots=True)

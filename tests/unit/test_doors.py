@@ -107,6 +107,8 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
         "queue_export": "export",
         "poison_export": "export-poison",
         "poison_care": "care-poison",
+        "queue_thaw": "thaw",
+        "poison_thaw": "thaw-poison",
         "poison_plan": "plan-poison",
         "poison_backup": "backup-poison",
         "poison_item": "item-poison",
@@ -120,6 +122,7 @@ def test_timers_and_queues_are_bound_as_the_operations_page_says() -> None:
     assert {told["connection"] for told in triggers.values()} == {"AzureWebJobsStorage"}
 
 
+THAWS = ("queue_thaw", "poison_thaw")
 DRILLS = ("timer_drill", "queue_drill", "poison_drill")
 
 
@@ -135,12 +138,12 @@ def test_the_app_that_restores_has_only_the_restores_queues() -> None:
 
 
 def test_the_app_that_backs_up_has_everything_else() -> None:
-    others = {"queue_restore", "poison_restore", "timer_care", "queue_care", "poison_care", *DRILLS}
+    others = {"queue_restore", "poison_restore", "timer_care", "queue_care", "poison_care", *DRILLS, *THAWS}
     assert doors_of("backup") == set(bindings()) - others
 
 
 def test_the_app_that_looks_after_the_vault_has_only_that() -> None:
-    assert doors_of("care") == {"timer_care", "queue_care", "poison_care", "timer_checkup"}
+    assert doors_of("care") == {"timer_care", "queue_care", "poison_care", "timer_checkup", *THAWS}
 
 
 def test_an_app_of_an_unknown_role_does_nothing_but_say_so() -> None:

@@ -14,7 +14,7 @@ NOUNS = ("shared.model", "shared.errors", "shared.ports", "shared.graph.steps")
 # A product's file touches the world; all others take values and return values.
 WORLD = frozenset({
     "shared.graph.http", "shared.graph.entra", "shared.graph.sign_in", "shared.graph.keyvault",
-    "shared.vault.blob", "shared.vault.reaper", "shared.catalog.table",
+    "shared.vault.blob", "shared.vault.reaper", "shared.vault.warmer", "shared.catalog.table",
     "shared.vault.parcels", "shared.work.storage_queue",
     "shared.storage", "shared.api.jwks", "shared.settings", "shared.wiring", "shared.wiring_checkup",
     "shared.wiring_graph", "shared.wiring_storage", "shared.otel",

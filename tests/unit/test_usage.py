@@ -15,6 +15,7 @@ from shared import usage
         ("blob", "PUT", {}, {"writes": 1}),
         ("blob", "PUT", {"comp": "block", "blockid": "x"}, {"writes": 1}),
         ("blob", "PUT", {"comp": "blocklist"}, {"writes": 1}),
+        ("blob", "PUT", {"comp": "tier"}, {}),  # told by whoever asks, with the blob's size
         ("blob", "PUT", {"restype": "container"}, {"lists": 1}),
         ("blob", "GET", {"restype": "container", "comp": "list"}, {"lists": 1}),
         ("blob", "GET", {}, {"reads_cool": 1, "bytes_cool": 7}),

@@ -142,6 +142,8 @@ def test_who_may_do_what() -> None:
         ("backupPrincipalId", "blobDelegator", "vault"),
         ("retentionPrincipalId", "retentionRoleId", "container"),
         ("retentionPrincipalId", "keeperRoleId", "container"),
+        ("retentionPrincipalId", "warmerRoleId", "container"),
+        ("restorePrincipalId", "queueSender", "restoreOrders[i]"),
         ("principal", "blobReader", "container"),  # of the second copy
         ("principal", "keeperRoleId", "container"),  # of a further tenant: backup and retention
         ("principal", "catalogRoleId", "work"),
@@ -180,6 +182,22 @@ def test_the_custom_roles_hold_what_they_say() -> None:
     assert not rights["inspector"], "no data"
     assert all(right.endswith("/read") for right in strings(roles["inspector"].says("actions")))
     assert strings(roles["catalog"].says("actions")) == ["${tables}/read", "${tables}/write"], "no table is dropped"
+
+
+def test_who_may_write_to_the_vault_may_set_tiers_and_nothing_else() -> None:
+    roles = {each.name: each for each in made("Microsoft.Authorization/roleDefinitions")}
+    assert strings(roles["warmer"].says("dataActions")) == ["${blobs}/write"]
+    condition = variable("roles.bicep", "onlyTiers")
+    assert "ActionMatches{\\'${blobs}/write\\'} AND NOT SubOperationMatches{\\'Blob.Write.Tier\\'}" in condition
+    given = [
+        each
+        for each in made("Microsoft.Authorization/roleAssignments")
+        if each.says("roleDefinitionId") == "warmerRoleId"
+    ]
+    assert len(given) == 2, "of the first tenant and of a further one"
+    assert {(each.says("conditionVersion"), each.says("condition")) for each in given} == {("'2.0'", "warmerCondition")}
+    writers = [name for name, role in roles.items() if "${blobs}/write" in strings(role.says("dataActions"))]
+    assert sorted(writers) == ["exporter", "warmer"]
 
 
 def test_each_app_acts_under_one_identity_of_its_own() -> None:
@@ -341,7 +359,9 @@ def test_the_queues_are_those_of_the_tickets() -> None:
     assert needed <= backup | restore | care
     theirs = (tickets.RESTORE, tickets.DRILL)
     assert restore == {*theirs, *(f"{queue}-poison" for queue in theirs)} and not backup & (restore | care)
-    assert care == {tickets.CARE, f"{tickets.CARE}-poison"}
+    ours = (tickets.CARE, tickets.THAW)
+    assert care == {*ours, *(f"{queue}-poison" for queue in ours)}
+    assert strings(variable("main.bicep", "thawQueue")) == [tickets.THAW]
     assert strings(variable("main.bicep", "orderQueue")) == [tickets.RESTORE]
     assert strings(variable("main.bicep", "drillQueue")) == [tickets.DRILL]
     assert strings(variable("main.bicep", "careOrderQueues")) == [tickets.ITEM]
