@@ -26,6 +26,7 @@ from shared.flows.keep import groups
 from shared.flows.select import Progress, read_progress
 from shared.flows.selected import Selected
 from shared.flows.tiers import ARCHIVE, Tiers
+from shared.kinds.kind import Kind
 from shared.ports import Stamp, Warmer
 from shared.vault import address
 from shared.work import tickets
@@ -160,8 +161,8 @@ async def work(care: Care) -> bool:
     if order is None:
         return True
     progress = care.progress()
-    begun, export = read_progress(progress.get("walk", ""), order.selection.owner), isinstance(order, ExportRow)
-    walk = Selected(house, order.selection, begun, lambda kind: export or not kind.keeps_only)
+    begun = read_progress(progress.get("walk", ""), order.selection.owner)
+    walk = Selected(house, order.selection, begun, lambda kind: _is_read(order, kind))
     marks = await house.catalog.marks(care.row.care)
     asking = _Asking(care, house.warmer, Tiers(house), read_marks(marks), max(marks, default=-1) + 1)
     async for versions in walk.stretches():
@@ -182,6 +183,10 @@ async def _order(care: Care) -> RestoreRow | ExportRow | None:
     else:
         row = await house.catalog.export(house.tenant, options.get("export", ""))
     return None if row is None or row.ended_at is not None or getattr(row, "cancel", False) else row
+
+
+def _is_read(order: RestoreRow | ExportRow, kind: Kind) -> bool:
+    return isinstance(order, ExportRow) or not kind.withheld(order.place)
 
 
 @dataclass(slots=True)
