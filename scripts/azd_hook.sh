@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 [ "${HOLDFAST_REGISTER:-yes}" = no ] && { echo "app registrations: left alone (HOLDFAST_REGISTER=no)"; exit 0; }
 
-PYTHON="${PYTHON:-python3}" sh sandbox/venv.sh .venv
+sh sandbox/venv.sh .venv # PYTHON names another interpreter
 tenant="${HOLDFAST_TENANT_ID:-${AZURE_TENANT_ID:-$(az account show --query tenantId -o tsv)}}"
 phase="$1"
 shift

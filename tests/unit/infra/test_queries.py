@@ -182,6 +182,7 @@ def test_functions_that_fail_are_counted(log: duckdb.DuckDBPyConnection) -> None
         ("ann", "https://stv.blob.core.windows.net:443/vault-of-b/pages/1.zip?versionid=1", 1),
         ("", "https://stv.blob.core.windows.net:443/vault/pages/1.zip", 1),  # a lifecycle rule that somebody planted
         ("", "https://stv.blob.core.windows.net:443/vault?restype=container", 1),
+        ("ann", "https://stv.blob.core.windows.net:443/?comp=batch", 1),  # of whatever
         ("", "https://stv.blob.core.windows.net:443/exports/1.zip", 0),  # our own
         ("", "https://stv.blob.core.windows.net:443/exports-of-b/1.zip", 0),
         ("ann", "https://stv.blob.core.windows.net:443/exportsimulated/1.zip", 1),
