@@ -110,15 +110,21 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   properties: union(hostSettings, settings)
 }
 
+// With the location, which the types do not know: without it some deployments ended as invalid (Azure/bicep-types-az,
+// issues 1526 and 1571).
 resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'ftp'
+  #disable-next-line BCP037 // see above
+  location: location
   properties: { allow: false }
 }
 
 resource noScmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'scm'
+  #disable-next-line BCP037 // see above
+  location: location
   properties: { allow: false }
 }
 

@@ -66,6 +66,13 @@ def test_windows_are_such_as_azure_takes_and_reach_behind_the_evaluation_before(
         assert minutes(window) >= 2 * minutes(every), "what is logged late is missed by one evaluation, not by all"
 
 
+def test_queries_keep_to_what_a_rule_allows() -> None:
+    """Azure Monitor docs: create a log search alert rule."""
+    for name, text in QUERIES.items():
+        assert not re.search(r"\b(bag_unpack|pivot|narrow|AggregatedValue|adx|arg)\b\s*\(?", text), name
+        assert all(re.fullmatch(r"\d+[smhd]", span) for span in re.findall(r"\bago\(([^)]*)\)", text)), "literals only"
+
+
 def test_what_the_template_puts_into_a_query_is_there() -> None:
     text = (INFRA / "modules/alerts.bicep").read_text()
     assert QUERIES["silent"].count("ago(24h)") == 1 and "'ago(24h)', 'ago(${silentHours}h)'" in text
