@@ -29,7 +29,8 @@ FILES = 5_000
 SHARED = 0.015  # files with sharing of their own: five units more each
 CHANGED = 0.01
 AIM_FULL, AIM_CHANGED = 1.10, 1.20
-OPTIONS = Options(latency_s=0, throttling=False, delta_replays=False, delta_empty_pages=False)
+PAGE = 200  # items to an answer of delta, whatever was asked for: what clients have seen
+OPTIONS = Options(latency_s=0, throttling=False, delta_replays=False, delta_empty_pages=False, drive_page_max=PAGE)
 UPN = "busy@contoso.example"
 
 
@@ -99,6 +100,7 @@ async def _ground(owner_type: OwnerType) -> AsyncIterator[Ground]:
             site = tenant.add_site("busy", "Busy Site")
             owner, name, drive = Owner(tenant.id, "site", site.id, site.web_url), "busy", tenant.drives[site.drives[0]]
         _fill(tenant, drive, users[1])
+        there.clock.advance(60 * 86_400)  # nothing is new: all but the first answers are listed twice
         ground = Ground(there, owner, name)
         charge = tenant.throttle.enter
 

@@ -8,6 +8,7 @@ from shared.api import bodies, shapes
 from shared.api.keys import owner_of, read_cursor, read_place
 from shared.api.problems import NotThere
 from shared.flows import browse, lanes, plan
+from shared.flows.outlook import outlook
 
 bp = blueprint()
 
@@ -55,7 +56,7 @@ async def feeds(ask: Ask) -> Answer:
     owner = owner_of(ask.house.tenant, ask.params["owner"])
     kind = bodies.kind_of(ask.query, ask.house.kinds, required=False)
     states = await ask.house.catalog.feeds(owner, kind or None)
-    return Answer(shapes.whole(map(shapes.feed, states)))
+    return Answer(shapes.whole([shapes.feed(state, await outlook(ask.house, state)) for state in states]))
 
 
 @door(bp, "http_lost")

@@ -108,6 +108,8 @@ class Listing:
 
     `whole` False, on the last answer of a full round: something could not be listed, so absence proves nothing.
     `told`: how many items the service counts in each feed, where a full listing tells it by the way.
+    `passed`: entries of the answer that a later one tells again. `link`: where the listing goes on, if the cursor
+    carries more than that: to come to it twice is to go in circles.
     """
 
     changes: tuple[Change, ...]
@@ -115,6 +117,17 @@ class Listing:
     last: bool
     whole: bool = True
     told: Mapping[str, int] | None = None
+    passed: int = 0
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a first crawl knows to be there and has not come to yet, and about when it will have."""
+
+    items: int
+    bytes: int
+    ends_about: datetime | None = None
 
 
 # --- what we keep ------------------------------------------------------------------------------------------------

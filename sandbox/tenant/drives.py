@@ -42,7 +42,6 @@ __all__ = ["download_door", "dump_drives", "mutations", "routes", "upload_door"]
 
 READ = ("Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All", "Sites.FullControl.All")
 WRITE = ("Files.ReadWrite.All", "Sites.ReadWrite.All", "Sites.FullControl.All")
-PAGE_MAX = 1000
 DRIVES_PAGE = 200
 SHARING = ("deltashowsharingchanges", "deltashowremovedasdeleted", "deltatraversepermissiongaps")
 
@@ -84,7 +83,7 @@ async def list_children(call: Call, address: Address) -> Answer:
     if not folder.folder or folder.remote is not None:
         raise Refusal(400, "invalidRequest", "The item is not a folder.")
     top, skip = _number(call, "$top", call.tenant.options.drive_page), _number(call, "$skiptoken", 0)
-    size = max(1, min(top, PAGE_MAX))
+    size = max(1, min(top, call.tenant.options.drive_page_max))
     order = call.query.get("$orderby", "name").lower().split()
     if order[:1] != ["name"] or order[1:] not in ([], ["asc"], ["desc"]):
         raise Refusal(400, "invalidRequest", "The list cannot be ordered by that.")
@@ -124,7 +123,7 @@ async def delta(call: Call, address: Address) -> Answer:
 
 def _wanted(call: Call, drive: Drive, token: Token) -> Wanted:
     options = call.tenant.options
-    size = max(1, min(_number(call, "$top", options.drive_page), PAGE_MAX))
+    size = max(1, min(_number(call, "$top", options.drive_page), options.drive_page_max))
     if options.page_jitter and token.page % 3 == 2:
         size = max(1, size * 3 // 4)  # $top is a hint
     return Wanted(

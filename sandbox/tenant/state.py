@@ -40,6 +40,7 @@ class Options:
     delta_page: int = 10  # without Prefer: odata.maxpagesize
     delta_page_max: int = 512
     drive_page: int = 200
+    drive_page_max: int = 1000  # $top is a hint
     users_page: int = 100
     page_jitter: bool = True  # maxpagesize is a hint: pages may be shorter
     delta_replays: bool = True  # the same item may come twice, or again unchanged

@@ -147,6 +147,16 @@ SCHEMAS: dict[str, Json] = {
             "closed": flag("The place itself is gone; what it held is kept."),
             "account": ref("Account"),
             "problem": text(),
+            "left": maybe(
+                thing(
+                    {
+                        "items": whole("Files."),
+                        "bytes": whole(),
+                        "ends_about": maybe(moment("At the pace so far; null while nobody works on it.")),
+                    },
+                    meaning="What a first crawl of a large drive knows to be there and has not come to yet.",
+                )
+            ),
         }
     ),
     "Feeds": listed("Feed"),

@@ -10,7 +10,7 @@ from shared.api.keys import key_of, write_cursor
 from shared.catalog.nouns import BEFOREHAND, LostTicket, OutcomeRow, OwnerRow, RestoreRow, RunRow
 from shared.cost.bill import money, reading
 from shared.cost.prices import Prices
-from shared.model import Account, FeedState, Json, Owner, Part, Version
+from shared.model import Account, FeedState, Json, Left, Owner, Part, Version
 
 PREFIX = "/api"
 RUNS = f"{PREFIX}/runs"
@@ -54,7 +54,7 @@ def run_path(id: str) -> str:
     return f"{RUNS}/{quote(id, safe='')}"
 
 
-def feed(state: FeedState) -> Json:
+def feed(state: FeedState, ahead: Left | None) -> Json:
     return {
         "kind": state.feed.kind,
         "feed": state.feed.id,
@@ -67,7 +67,12 @@ def feed(state: FeedState) -> Json:
         "closed": state.closed,
         "account": account(state.account),
         "problem": state.problem,
+        "left": left(ahead) if ahead else None,
     }
+
+
+def left(ahead: Left) -> Json:
+    return {"items": ahead.items, "bytes": ahead.bytes, "ends_about": time(ahead.ends_about)}
 
 
 def item(version: Version, opens: str = "") -> Json:

@@ -147,10 +147,12 @@ class Crawl:
             if starting or (state.round_from is not None and keeper.round is None):
                 keeper.round = await self._round(state, starting=starting)
             try:
-                listing = await self._gathered(state.feed, None if starting else state.cursor)
+                debut = self.kind.debut if state.listed_at is None and not restarts else None
+                listing = await self._gathered(state.feed, debut if starting else state.cursor)
                 state = await keeper.keep(state, listing, starting=starting)
-                empty = 0 if listing.changes else empty + 1
-                if not listing.last and (mark(listing.cursor) in links or empty > EMPTY_PAGES):
+                empty = 0 if listing.changes or listing.passed else empty + 1
+                link = mark(listing.link or listing.cursor)
+                if not listing.last and (link in links or empty > EMPTY_PAGES):
                     raise CursorExpired("the service's pages lead back to themselves; tried again on the next run")
             except StartOver:
                 restarts += 1
@@ -170,7 +172,7 @@ class Crawl:
                 name = f"{self.kind.name} {state.feed.name or state.feed.id}"
                 self.problems += [f"{name}: {why}" for why in sorted(keeper.refusals)]
                 return
-            links.add(mark(listing.cursor))
+            links.add(link)
         raise Unreachable(f"more than {ROUND_PAGES} pages in one round; tried again on the next run")
 
     async def _gathered(self, feed: Feed, cursor: Cursor | None) -> Listing:
@@ -179,7 +181,9 @@ class Crawl:
         listing = await self._listing(feed, cursor)
         changes, whole = list(listing.changes), listing.whole
         for _ in range(GATHERED_ANSWERS - 1):
-            if listing.last or not listing.changes or len(changes) >= self.house.limits.gathered_items:
+            if listing.last or len(changes) >= self.house.limits.gathered_items:
+                break
+            if not (listing.changes or listing.passed):
                 break
             try:
                 listing = await self._listing(feed, listing.cursor)

@@ -62,6 +62,8 @@ class Round:
         if isinstance(change, Seen):
             self.tags[mark(change.item_id)] = mark(change.tag)
             self.listed.add(mark(change.item_id))
+        elif mark(change.item_id) in self.tags:
+            self.tags[mark(change.item_id)] = 0  # if it is listed again, it came back
 
 
 @dataclass(slots=True)

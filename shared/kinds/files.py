@@ -6,22 +6,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from shared.graph.steps import Fetch, Refused, Reply, Step, Steps, delete, get, segment
-from shared.kinds import files_libraries, files_places, files_restore
+from shared.graph.steps import Fetch, Refused, Reply, Steps, delete, get, segment
+from shared.kinds import files_course, files_libraries, files_places, files_restore
+from shared.kinds.files_course import Pace
 from shared.kinds.files_listing import (
     PREFER,
     SELECT,
     is_folder,
     kept_record,
     quick_xor_of,
-    read_listing,
     same_state,
     seen_of,
     shared_changed,
     size_of,
     type_of,
 )
-from shared.kinds.files_refusals import check_drive, check_listing, drive_path
+from shared.kinds.files_refusals import check_drive, drive_path
 from shared.kinds.files_sharing import read_sharing
 from shared.kinds.kind import Census, Into, Kind
 from shared.model import (
@@ -30,6 +30,7 @@ from shared.model import (
     Feed,
     Json,
     Kept,
+    Left,
     Listing,
     Lost,
     Mode,
@@ -45,7 +46,6 @@ from shared.model import (
     Version,
 )
 
-PAGE_SIZES = (500, 100, 25)  # hints; smaller ones after a gateway's time-out, which huge drives answer to big pages
 NOTEBOOK_FILE_LIMIT = 2 << 30  # a .one above it cannot be downloaded (Graph known issues)
 
 
@@ -81,9 +81,10 @@ class Files(Kind):
         r"/o365:Permissions: (lost|got) \{'roles': \['owner'\]": "owners, site groups",
     }
     reconcile_days = 30
+    debut = files_course.DEBUT
 
-    def __init__(self, versions: int = 0) -> None:
-        self._versions = versions
+    def __init__(self, versions: int = 0, pace: Pace = Pace()) -> None:  # noqa: B008 (frozen)
+        self._versions, self._pace = versions, pace
 
     # -- the crawl
 
@@ -108,17 +109,10 @@ class Files(Kind):
         return [Feed(owner, self.name, drive["id"], drive_path(drive["id"]), space=drive["id"], name=name)]
 
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
-        if cursor is None:
-            for size in PAGE_SIZES:
-                reply = yield _delta(f"{feed.path}/root/delta?$select={SELECT}&$top={size}", units=2)
-                if reply.status not in (502, 504):
-                    break
-        else:
-            reply = yield _delta(cursor, units=1)
-            if reply.status == 400:  # invalidRequest comes and goes on drives; once more tells which
-                reply = yield _delta(cursor, units=1)
-        check_listing(reply, feed, cursor)
-        return read_listing(reply, cursor, _library(feed))
+        return (yield from files_course.changes(feed, cursor, _library(feed), self._pace))
+
+    def left(self, cursor: Cursor) -> Left | None:
+        return files_course.left(cursor)
 
     def unchanged(self, seen: Seen, kept: Version) -> bool:
         return same_state(seen.tag, kept.tag)
@@ -308,10 +302,6 @@ def _fetch(feed: Feed, seen: Seen) -> Fetch:
 
 def _bytes_of(reply: Reply) -> bytes | Part:
     return reply.part if reply.part is not None else reply.body
-
-
-def _delta(path: str, *, units: int) -> Step:
-    return get(path, headers=PREFER, units=units, batchable=False)
 
 
 def _library(feed: Feed) -> str:

@@ -18,7 +18,7 @@ from shared.model import Change, Cursor, Gone, Json, Listing, Seen
 
 # without `deleted` a deletion looks like a living item (Graph docs: driveitem-delta)
 SELECT = (
-    "id,name,size,eTag,cTag,file,folder,package,root,deleted,malware,shared,remoteItem,parentReference,fileSystemInfo,"
+    "id,name,size,eTag,file,folder,package,root,deleted,malware,shared,remoteItem,parentReference,fileSystemInfo,"
     "createdBy,createdDateTime,lastModifiedBy,lastModifiedDateTime,@microsoft.graph.downloadUrl"
 )
 DOWNLOAD_URL = "@microsoft.graph.downloadUrl"  # pre-authenticated: it saves asking each file for it
@@ -104,8 +104,11 @@ def same_state(listed: str, kept: str) -> bool:
 
 
 def kept_record(record: Json) -> Json:
-    """The record as the vault keeps it: annotations are about the answer that brought it, not about the item."""
+    """The record as the vault keeps it: annotations are about the answer that brought it, not about the item; and the
+    parent's path, which delta never tells, goes out of date with the first rename above."""
     plain = {key: value for key, value in record.items() if not key.startswith("@")}
+    if isinstance(parent := plain.get("parentReference"), dict):
+        plain["parentReference"] = {key: value for key, value in parent.items() if key != "path"}
     return common(plain, type=type_of(record), name=_text(record, "name"))
 
 

@@ -14,6 +14,7 @@ from shared.model import (
     Feed,
     Json,
     Kept,
+    Left,
     Listing,
     Mode,
     Owner,
@@ -86,6 +87,8 @@ class Kind(ABC):
     in_order: ClassVar[bool] = False  # given back one after the other, by id (a reply needs what it answers)
     listed_anew: ClassVar[bool] = False  # what is given back may show in no delta: the next run lists in full
     warning: ClassVar[str] = ""  # what a person has to know before a restore is ordered: every preview begins with it
+    # what the listing of a feed that was never listed begins with, where it differs from any full listing
+    debut: ClassVar[Cursor | None] = None
     reconcile_days: ClassVar[int]  # a full listing at least this often, though changes are known by delta
 
     # -- the crawl
@@ -114,6 +117,10 @@ class Kind(ABC):
     def changes(self, feed: Feed, cursor: Cursor | None) -> Steps[Listing]:
         """One answer of the feed after `cursor`; None starts a full listing. Raises CursorExpired, OwnerMissing,
         NotPermitted; OwnerMissing with a feed that was opened by an item means that this one place is gone."""
+
+    def left(self, cursor: Cursor) -> Left | None:
+        """What a first crawl that stands at this cursor has still to come to, where its listing tells it."""
+        return None
 
     @abstractmethod
     def capture(self, feed: Feed, seen: Seen, prior: Version | None) -> Steps[Taken]:

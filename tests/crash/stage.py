@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.tenant.happenings import mutate
+from sandbox.tenant.state import Options
 from shared.catalog.ledger_rows import read_outcome, read_restore
 from shared.flows import plan
 from shared.flows.house import House, Limits, Policy
@@ -56,6 +57,7 @@ class Story:
     lossless: bool = False
     loud: bool = False  # what is given back tells people, once; else nothing is sent
     kinds_as: Mapping[str, Kind] = field(default_factory=dict)  # where they are others than KINDS
+    options: dict[str, int] = field(default_factory=dict)  # of the tenant
     bears_marks: bool = True  # else a rerun finds what was given to be equal, and leaves it alone without a word
 
 
@@ -126,7 +128,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(story: Story) -> AsyncIterator[Stage]:
-    async with worlds() as made:
+    async with worlds(options=Options(latency_s=0, **story.options)) as made:
         stage = Stage(made, story)
         for user in (ADELE, BERND):  # five megabytes that say nothing here and cost half of the time
             stage.mutate({"do": "delete_item", "user": user, "path": "Reports/2025/photo.jpg"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from shared.flows.house import Limits
+from shared.kinds.files import Files
+from shared.kinds.files_course import Pace
 from tests.crash.stage import ADELE, Stage, Story
 
 KIB = 1024
@@ -69,6 +71,12 @@ async def two_large_files(stage: Stage) -> None:
     )
 
 
+async def a_long_crawl(stage: Stage) -> None:
+    """A drive that answers two items at a time: most of it is old, and some is new."""
+    stage.worlds.clock.advance(60 * 86_400)
+    stage.mutate(*({"do": "add_file", "user": ADELE, "path": f"Notes/new {n}.txt", "text": "new"} for n in range(3)))
+
+
 async def folders_on_the_move(stage: Stage) -> None:
     """Mail folders are made, renamed, moved, thrown away and deleted with what they hold."""
     mail = {"user": ADELE}
@@ -116,6 +124,14 @@ BACKUPS = (
         sizes={"part_bytes": 64 * KIB, "chunk_bytes": 128 * KIB},
         leftover_bytes=128 * KIB,
         read_again_bytes=(128 + 64) * KIB,  # a chunk that was under way, and the small files of a page that was
+    ),
+    Story(
+        "a long crawl",
+        a_long_crawl,
+        kinds=("files",),
+        limits=Limits(gathered_items=1),
+        options={"drive_page_max": 3},
+        kinds_as={"files": Files(pace=Pace(look=3, ahead=2))},
     ),
     Story("folders on the move", folders_on_the_move, kinds=("mail",)),
     Story(

@@ -94,8 +94,8 @@ def runs(api: Api, told: Namespace) -> int:
 def ls(api: Api, told: Namespace) -> int:
     if not told.kind:
         feeds = api.get(f"owners/{owner_named(api, told.owner)['owner']}/feeds")["value"]
-        rows = [(f["kind"], f["name"], show.when(f["taken_at"]), f["problem"]) for f in feeds]
-        print(show.table(("kind", "place", "newest page", "problem"), rows))
+        rows = [(f["kind"], f["name"], show.when(f["taken_at"]), show.left(f["left"]), f["problem"]) for f in feeds]
+        print(show.table(("kind", "place", "newest page", "still to come", "problem"), rows))
         return 0
     shelf = _shelf(api, told)
     entries = list(shelf.inside(shelf.find(told.path))) if told.path else shelf.top()

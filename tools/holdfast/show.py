@@ -38,6 +38,14 @@ def when(moment: str | None) -> str:
     return (moment or "never").replace("T", " ")[:16]
 
 
+def left(told: Json | None) -> str:
+    """Of a first crawl: what it has not come to yet."""
+    if not told:
+        return ""
+    ends = f", until about {when(told['ends_about'])}" if told["ends_about"] else ""
+    return f"{told['items']} files, {size(told['bytes'])}{ends}"
+
+
 def account(told: Json) -> str:
     """listed = kept + unchanged + gone + skipped + lost, without the zeros."""
     names = ("kept", "unchanged", "gone", "skipped", "lost")

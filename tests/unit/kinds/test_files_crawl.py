@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from shared.errors import CursorExpired, NotPermitted, OwnerMissing, Unreachable
 from shared.kinds.files import Files
-from shared.kinds.files_listing import SELECT, read_listing, same_state, seen_of
+from shared.kinds.files_listing import SELECT, kept_record, read_listing, same_state, seen_of
 from shared.model import Gone, Seen
 from tests.play import error, ok, page, play
 from tests.unit.kinds.files_case import ADELE, DRIVE, FEED, folder, item, version
+
+LATEST = ok({"value": [], "@odata.deltaLink": "https://g/latest"})
 
 
 def seen_in(name: str) -> dict[str, Seen]:
@@ -44,14 +46,14 @@ def test_a_drive_that_does_not_let_us_in_is_a_state_of_its_owner(reply: Any, ver
 
 
 def test_the_first_listing_asks_for_deletions_and_for_sharing_where_it_is_unique():
-    listing, asked = play(Files().changes(FEED, None), ok(page("files", "delta_first")))
-    assert (listing.last, listing.cursor[-16:]) == (False, "(token='page-2')")
+    listing, asked = play(Files().changes(FEED, None), ok(page("files", "delta_first")), LATEST)
+    assert (listing.last, listing.link[-16:]) == (False, "(token='page-2')")
     assert "deleted" in SELECT.split(",") and SELECT in asked[0].path
     assert "deltashowsharingchanges" in asked[0].headers["Prefer"] and not asked[0].batchable
 
 
 def test_an_item_listed_twice_counts_once_and_as_it_was_told_last():
-    listing, _ = play(Files().changes(FEED, None), ok(page("files", "delta_first")))
+    listing, _ = play(Files().changes(FEED, None), ok(page("files", "delta_first")), LATEST)
     names = [change.name for change in listing.changes if isinstance(change, Seen)]
     assert names.count("report (final).docx") == 1 and "report.docx" not in names
 
@@ -69,6 +71,12 @@ def test_a_download_url_never_gets_into_a_record():
     body = page("files", "delta_first")
     assert "tempauth" in json.dumps(body)
     assert not any("SECRET" in json.dumps(s.record) for s in seen_in("delta_first").values())
+
+
+def test_a_record_is_the_same_whether_a_listing_or_the_item_itself_told_it():
+    parent = {"driveId": DRIVE, "id": "01DOCS"}
+    alone = item(parentReference=parent | {"path": f"/drives/{DRIVE}/root:/Docs"})
+    assert kept_record(alone) == kept_record(item(parentReference=parent))
 
 
 def test_a_deletion_is_told_as_gone():
@@ -108,8 +116,8 @@ def test_a_cursor_refused_as_invalid_is_tried_once_more_before_a_full_listing():
 
 
 def test_a_gateway_s_time_out_asks_for_smaller_pages():
-    _, asked = play(Files().changes(FEED, None), error(504), error(502), ok(page("files", "delta_first")))
-    assert [step.path.rpartition("=")[2] for step in asked] == ["500", "100", "25"]
+    _, asked = play(Files().changes(FEED, None), error(504), error(502), ok(page("files", "delta_first")), LATEST)
+    assert [step.path.rpartition("=")[2] for step in asked[:3]] == ["500", "100", "25"]
 
 
 # -- what makes a new version
