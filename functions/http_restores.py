@@ -46,7 +46,7 @@ async def restores(ask: Ask) -> Answer:
 
 @door(bp, "http_restore")
 async def one_restore(ask: Ask) -> Answer:
-    return Answer(shapes.restore(await _row(ask), ask.house.prices))
+    return Answer(shapes.restore(await _row(ask), ask.house.prices, ask.house.thaw))
 
 
 @door(bp, "http_restore_items")

@@ -200,7 +200,7 @@ async def furnish(settings: Settings, clock: Clock, exits: AsyncExitStack) -> Ho
             scratch=_scratch(settings),
             people=_people(settings.policy),
             search_text=settings.search_text,
-            prices=_prices(settings.prices),
+            prices=_prices(settings.prices).at(settings.thaw),
             departments=Departments(settings.api.departments),
             self_service=settings.api.self_service,
             four_eyes=settings.api.four_eyes,

@@ -364,6 +364,7 @@ def load(worlds: Worlds, saved: Saved) -> None:
     worlds.tenant.__dict__ = _Unpickler(io.BytesIO(saved.tenant), worlds.tenant).load() | kept
     worlds.blobs.blobs, worlds.blobs.modified = dict(saved.blobs), dict(saved.modified)
     worlds.blobs.tiers, worlds.blobs.warm_at = dict(saved.tiers), {}
+    worlds.blobs.brought_back.clear()
     worlds.rows = _copied_rows(saved.rows)
     worlds.parcels = MemoryParcels()
     worlds.queues.waiting = list(saved.waiting)

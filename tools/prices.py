@@ -57,6 +57,9 @@ def chosen(items: Iterable[Item], region: str, redundancy: str, currency: str, d
             put("retrieved_gb", tier.lower(), *meters("Data Retrieval"))
     for name, what in (("writes_10k", "Write Operations"), ("lists_10k", "List and Create Container Operations")):
         put(name, "", *[(PRODUCT, f"Hot {redundancy}", f"{pre}{what}") for pre in (f"Hot {redundancy} ", "Hot ", "")])
+    for name, what in (("urgent_reads_10k", "Priority Read Operations"), ("urgent_gb", "Priority Data Retrieval")):
+        sku = f"Archive {redundancy}"
+        put(name, "", *[(PRODUCT, sku, f"{pre}{what}") for pre in (f"{sku} ", "Archive ", "")])
     others = ("All Other Operations", "Hot Other Operations")
     put("others_10k", "", *[(PRODUCT, f"Hot {redundancy}", name) for name in others])
     put("tables_gb_month", "", ("Tables", f"Standard {redundancy}", f"{redundancy} Data Stored"))

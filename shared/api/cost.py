@@ -92,8 +92,10 @@ COST_SCHEMAS: dict[str, Json] = {
             "currency": text(),
             "total": _MONEY,
             "parts": by_name(_MONEY, "`requests`, `retrieval`."),
-            "archived_blobs": whole("That somebody has to bring back from the archive tier first."),
+            "archived_blobs": whole("That have to be brought back from the archive tier first."),
             "archived_bytes": whole(),
+            "archived_wait_h": whole("Hours that this takes at most, from when it is asked for."),
+            "thaw": text("`standard`, `high`: the restore asks for it by itself; `off`: somebody has to."),
         }
     ),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from shared.api.keys import key_of, write_cursor
 from shared.catalog.nouns import BEFOREHAND, LostTicket, OutcomeRow, OwnerRow, RestoreRow, RunRow
+from shared.cost.archive import hours
 from shared.cost.bill import money, reading
 from shared.cost.prices import Prices
 from shared.model import Account, FeedState, Json, Left, Owner, Part, Version
@@ -109,8 +110,8 @@ def version_path(version: Version) -> str:
     return f"{PREFIX}/owners/{version.owner.key}/items/{version.kind}/{place}/versions/{version.id}"
 
 
-def restore(row: RestoreRow, prices: Prices | None = None) -> Json:
-    """`prices`: for what a preview tells of the cost."""
+def restore(row: RestoreRow, prices: Prices | None = None, thaw: str = "standard") -> Json:
+    """`prices`: for what a preview tells of the cost; `thaw`: how archived bytes come back."""
     chosen, place = row.selection, row.place
     return {
         "restore": row.restore,
@@ -138,21 +139,23 @@ def restore(row: RestoreRow, prices: Prices | None = None) -> Json:
         "warnings": list(row.warnings),
         "losses": {text: number for text, number in row.losses.items() if not text.startswith(BEFOREHAND)},
         "estimate": dict(row.estimate),
-        "cost": _cost(row.estimate, prices) if row.preview and prices else None,
+        "cost": _cost(row.estimate, prices, thaw) if row.preview and prices else None,
         "problems": list(row.problems),
         "status": restore_path(row.restore),
     }
 
 
-def _cost(estimate: Mapping[str, int], prices: Prices) -> Json:
+def _cost(estimate: Mapping[str, int], prices: Prices, thaw: str) -> Json:
     """What a restore reads from the vault: requests, and bytes that come out of cooler tiers."""
     cost = reading(estimate, prices)
     return {
         "currency": prices.currency,
         "total": money(sum(cost.values())),
         "parts": {name: money(amount) for name, amount in cost.items()},
-        "archived_blobs": estimate.get("reads_archive", 0),
-        "archived_bytes": estimate.get("bytes_archive", 0),
+        "archived_blobs": (blobs := estimate.get("reads_archive", 0)),
+        "archived_bytes": (size := estimate.get("bytes_archive", 0)),
+        "archived_wait_h": hours(thaw, size) if blobs else 0,
+        "thaw": thaw,
     }
 
 

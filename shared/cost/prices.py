@@ -34,6 +34,8 @@ class Prices:
     stored_gb_month: Mapping[str, float] = field(default_factory=lambda: _tiers(0.0208, 0.0115, 0.0045, 0.002))
     reads_10k: Mapping[str, float] = field(default_factory=lambda: _tiers(0.0044, 0.01, 0.10, 5.50))
     retrieved_gb: Mapping[str, float] = field(default_factory=lambda: _tiers(0.0, 0.01, 0.03, 0.022))
+    urgent_reads_10k: float = 65.0  # of the archive, where it has to be quick
+    urgent_gb: float = 0.13
     writes_10k: float = 0.055
     lists_10k: float = 0.055
     others_10k: float = 0.0044
@@ -43,6 +45,13 @@ class Prices:
     executions_million: float = 0.40
     gb_second: float = 0.000026
     instance_gb: float = 2.0  # memory of an instance of the function app
+
+    def at(self, thaw: str) -> Prices:
+        """As they are where archived bytes come back with this priority."""
+        if thaw != "high":
+            return self
+        reads = {**self.reads_10k, "archive": self.urgent_reads_10k}
+        return replace(self, reads_10k=reads, retrieved_gb={**self.retrieved_gb, "archive": self.urgent_gb})
 
     @property
     def told(self) -> dict[str, Any]:

@@ -75,10 +75,9 @@ async def ask_early(house: House, what: What, row: RestoreRow | ExportRow) -> No
     """At an order's start, where something of its owner is archived: hours earlier than when it is met."""
     if house.thaw == "off":
         return
-    async for stamp in house.vault.survey(address.owner_prefix(row.selection.owner)):
-        if stamp.tier == ARCHIVE:
-            await _ask(house, what, row)
-            return
+    pages = [stamp.tier async for stamp in house.vault.survey(address.owner_prefix(row.selection.owner))]
+    if ARCHIVE in pages:
+        await _ask(house, what, row)
 
 
 async def wait(house: House, what: What, row: RestoreRow | ExportRow, met: str) -> tuple[float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ class MemoryBlobs:
         self.modified: dict[str, datetime] = {}
         self.tiers: dict[str, str] = {}  # of blobs that were moved from the account's
         self.warm_at: dict[str, datetime] = {}  # of those that are on their way out of the archive
+        self.brought_back: Counter[str] = Counter()  # how often each one was asked for, and so billed
         self.now = now
 
     async def create(self, name: str, data: bytes) -> bool:
@@ -106,6 +108,7 @@ class MemoryWarmer:
         if self._blobs.tier(stamp.name) != "archive":
             return "asked"
         usage.read(stamp.size, "archive")
+        self._blobs.brought_back[stamp.name] += 1
         now = self._blobs.now() if self._blobs.now else LONG_AGO
         ready = now + timedelta(hours=self.hours[urgent])
         self._blobs.warm_at[stamp.name] = min(ready, self._blobs.warm_at.get(stamp.name, ready))

@@ -52,6 +52,13 @@ async def damage_in_place(stage: Stage) -> None:
     stage.notes["before"] = dump(stage.worlds.tenant)
 
 
+async def archived(stage: Stage) -> None:
+    """... and a rule moved all pages to the archive."""
+    await something_kept(stage)
+    blobs = stage.worlds.blobs
+    blobs.tiers |= dict.fromkeys((name for name in blobs.blobs if name.startswith("pages/")), "archive")
+
+
 def ordering(target: str, folder: str, mode: Mode, *kinds: str) -> Callable[[House, Stage], Awaitable[Any]]:
     """Order it once: whoever got no answer looks whether the order is known before ordering again."""
 
@@ -78,6 +85,14 @@ def nothing_else_is_touched(stage: Stage) -> list[str]:
     found += [f"I10 a message of the target: {m}" for m in (_messages(then) - _messages(mine)).elements()]
     found += [f"I10 a contact of the target: {c}" for c in (_contacts(then) - _contacts(mine)).elements()]
     return found
+
+
+def nothing_is_thawed_in_vain(stage: Stage) -> list[str]:
+    """Of the archive only what is given back, and each of it paid for once."""
+    asked = stage.worlds.blobs.brought_back
+    found = [f"{name} was brought back {n} times" for name, n in asked.items() if n > 1]
+    found += [f"{name} was brought back for nothing" for name in asked if "/contacts/" not in name]
+    return found + nothing_else_is_touched(stage)
 
 
 def nothing_is_missing_meanwhile(stage: Stage) -> list[str]:
@@ -137,4 +152,12 @@ HANDED_ON = Story(
     backs_up=False,
     check=nothing_else_is_touched,
 )
-RESTORES = (INTO_A_FOLDER, IN_PLACE, HANDED_ON)
+ARCHIVED = Story(
+    "what lies in the archive is brought back and given back",
+    archived,
+    begin=ordering(BERND, "Restored", "create", "contacts"),
+    backs_up=False,
+    check=nothing_is_thawed_in_vain,
+    most_points=30,
+)
+RESTORES = (INTO_A_FOLDER, IN_PLACE, HANDED_ON, ARCHIVED)

@@ -112,7 +112,8 @@ class Stage:
         rows = sum(len(p.rows) for partitions in worlds.rows._tables.values() for p in partitions.values())
         asked = worlds.running.traffic
         given = asked.writes["restore"] + asked.writes["posting"]
-        stores = (worlds.rows._written, rows, len(worlds.blobs.blobs), len(worlds.queues.waiting))
+        thawed = worlds.blobs.brought_back.total()
+        stores = (worlds.rows._written, rows, len(worlds.blobs.blobs), thawed, len(worlds.queues.waiting))
         uploads = sum(n for name, n in asked.shapes.items() if name.startswith("upload "))
         return (*stores, tenant.generation, tenant.ids._drawn, given, uploads)
 

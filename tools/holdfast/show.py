@@ -69,5 +69,6 @@ def restore(row: Json) -> str:
         lines.append(f"  reading it from the vault costs about {cost['total']:.4f} {clean(cost['currency'])}")
         if cost["archived_blobs"]:
             cold = f"{cost['archived_blobs']} blobs ({size(cost['archived_bytes'])})"
-            lines.append(f"  {cold} lie in the archive tier and have to be brought back first")
+            who = "somebody has to bring them back first" if cost["thaw"] == "off" else "the restore brings them back"
+            lines.append(f"  {cold} lie in the archive tier: {who}, which takes up to {cost['archived_wait_h']} h")
     return "\n".join(lines)

@@ -178,5 +178,8 @@ async def test_a_preview_waits_for_nothing_and_tells_what_bringing_it_back_means
         told = shapes.restore(row, Prices())["cost"]
         assert 0 < told["archived_blobs"] < row.estimate["items"]  # of a page once, however many items lie in it
         assert told["archived_bytes"] == row.estimate["bytes_archive"] > 0
-        assert told["total"] > 0
+        assert (told["archived_wait_h"], told["thaw"]) == (15, "standard")
+        quick = shapes.restore(row, Prices().at("high"), "high")["cost"]
+        assert (quick["archived_wait_h"], quick["thaw"]) == (1, "high")
+        assert quick["total"] > 5 * told["total"] > 0
         assert not there.blobs.warm_at
