@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 import pytest
 
 from tests.crash.kind_restores import KIND_RESTORES
-from tests.crash.restores import RESTORES
+from tests.crash.restores import ARCHIVED, RESTORES
 from tests.crash.stage import play, staged
 from tests.crash.stories import BACKUPS
 from tests.crash.sweep import SHARES, STORIES, Swept
@@ -24,7 +24,7 @@ SEEDS_OF_A_KIND = range(2)  # of each kind's own ones, which are many
 
 
 def _seeds(story: str) -> range:
-    return SEEDS_OF_A_KIND if STORIES[story] in KIND_RESTORES else SEEDS
+    return SEEDS_OF_A_KIND if STORIES[story] in (ARCHIVED, *KIND_RESTORES) else SEEDS
 
 
 async def _brave_all(story: str, share: int) -> Swept:
