@@ -4,9 +4,9 @@
     python3 tools/read_vault.py VAULT_DIR TO_DIR [--at 2026-03-01T12:00:00Z] [--owner NAME] [--kind mail]
 
 TO_DIR gets, below each owner and kind, the folders as they were: messages as .eml, contacts as .vcf, conversations of
-groups as pages, files as they were; records as JSON in a tree beside; and index.jsonl, one line per item and folder.
-Every digest and the chain of pages are checked; damage and what is missing is told, and the exit status is 1 if there
-is any.
+groups as pages and mails, files as they were; records as JSON in a tree beside; and index.jsonl, one line per item and
+folder. Every digest and the chain of pages are checked; damage and what is missing is told, and the exit status is 1 if
+there is any.
 """
 
 from __future__ import annotations

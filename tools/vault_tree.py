@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from shared.export import names, transcript, vcard
+from shared.export import names, posts, transcript, vcard
 from shared.export.names import Folder
 
 LOST = "(folder unknown)"
 THIS = "(this folder)"
-RECORDS, OLDER, STREAMS = "records", "other parts", "streams"
+RECORDS, OLDER, STREAMS, MAILS = "records", "other parts", "streams", "mails"
 BESIDE = {"stream": STREAMS}  # parts with a tree of their own
 OURS = {"mime": ".eml", "photo": ".jpg", "stream": ".fts"}
 DEEP = "(deep)"
@@ -59,7 +59,7 @@ class Target:
             path, name = PurePosixPath(*path.parts[:2], DEEP), names.tag(str(path)) + name[:20]
         made = self.folder(path).take(name, item_id)
         if len(path.parts) > 1:
-            for tree in (RECORDS, OLDER, STREAMS):
+            for tree in (RECORDS, OLDER, STREAMS, MAILS):
                 self.folder(_beside(path, tree)).reserve(made)
         return path / made
 
@@ -237,7 +237,22 @@ def _write_parts(vault, item, record, folder, target, mtime, files, tell) -> Non
         beside = {part: quote(os.path.relpath(path, folder).replace(os.sep, "/")) for part, path in files.items()}
         page = transcript.thread(record, beside)
         _try(target, folder, name, line["id"], ".html", iter([page]), mtime, "page", files, tell)
+        _write_mails(vault, item, record, folder, target, mtime, files, tell)
     _write_record(target, record, folder, name, line["id"], files, tell)
+
+
+def _write_mails(vault, item, record, folder, target, mtime, files, tell) -> None:
+    """Each post as the mail that it was, in a folder of its thread."""
+    line, parts = item.line, item.line.get("parts", {})
+    place = _beside(folder, MAILS) / names.tagged(str(line.get("name") or line["id"]), line["id"])
+    for number, (called, post) in enumerate(posts.of(record), 1):
+        there = posts.fitting(post, {part: int(where["size"]) for part, where in parts.items()})
+
+        def mail(post=post, there=there):
+            read = {part: b"".join(vault.part(parts[part], item.page)) for part in there}
+            yield posts.mail(record, post, read.get)
+
+        _try(target, place, called, line["id"], ".eml", mail(), mtime, f"mail-{number}", files, tell)
 
 
 def _write_record(target, record, folder, name, item_id, files, tell) -> None:

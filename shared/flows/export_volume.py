@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from shared.catalog.nouns import ExportRow, VolumeRow
 from shared.errors import Damaged, DigestMismatch, PartMissing
-from shared.export import calendar, letters, names, transcript, vcard
+from shared.export import calendar, letters, names, posts, transcript, vcard
 from shared.export.plan import Plan, Planned
 from shared.export.zipped import Written
 from shared.flows.export_binding import Binding
@@ -32,7 +32,7 @@ from shared.ports import Parcels
 from shared.vault import address
 
 INDEX = "holdfast"  # folder of the lists of what is in the volumes
-RECORDS, OLDER, ATTACHED, STREAMS = "records", "older versions", "attachments", "streams"
+RECORDS, OLDER, ATTACHED, STREAMS, MAILS = "records", "older versions", "attachments", "streams", "mails"
 ALREADY = ("record", "mime", "content", "stream")  # parts that have places of their own
 MESSAGES_OF_A_PAGE = 1_000
 PICTURES_OF_A_PAGE = 16 << 20  # bytes that are put into a page; the rest lies beside it
@@ -259,13 +259,20 @@ class _Press:
         return found
 
     async def _thread(self, at: int, item: Planned) -> None:
-        """A page to read, which leads to what was attached."""
+        """A page to read, which leads to what was attached; beside it each post as a mail."""
         record = await self._record(at, item)
         files = await self._attached(at, item, record)
         where = {part: quote(posixpath.relpath(path, item.folder)) for part, path in files.items()}
         path = self._path(item.folder, item.name, item, ".html", tagged=True)
         text = await asyncio.to_thread(transcript.thread, record, where)
         self._note(await self._out.text(path, _when(item), text), [item])
+        place = f"{_beside(item.folder, MAILS)}/{names.tagged(item.name, item.item_id)}"
+        for name, post in posts.of(record):
+            parts = posts.fitting(post, {name: part.size for name, part in item.parts.items()})
+            read = {name: b"".join([block async for block in self._bytes(at, item.parts[name])]) for name in parts}
+            mail = await asyncio.to_thread(posts.mail, record, post, read.get)
+            path = self._path(place, name, item, ".eml", tagged=False)
+            self._note(await self._out.text(path, _when(item), mail), [item])
 
     async def _site_page(self, at: int, item: Planned) -> None:
         text = await asyncio.to_thread(transcript.site_page, await self._record(at, item))

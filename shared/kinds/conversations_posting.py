@@ -154,7 +154,7 @@ def _drafts(kept: Kept, mark: str) -> Iterator[Draft]:
 
 
 def _digest(*names: str) -> str:
-    return sha256("\n".join(names).encode()).hexdigest()[:16]
+    return sha256("\n".join(names).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _files(one: Json, kept: Kept) -> tuple[tuple[Json, ...], tuple[str, ...]]:

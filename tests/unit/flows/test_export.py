@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -429,6 +430,13 @@ async def test_a_conversation_comes_out_as_a_page_that_leads_to_what_was_attache
         assert "<script>" not in text
         [link] = re.findall(r'href="([^"]+)"[^>]*>menu\.txt<', text)
         assert files[posixpath.normpath(posixpath.join(posixpath.dirname(lunch), unquote(link)))] == b"Soup"
+        mails = [message_from_bytes(files[name]) for name in sorted(files) if "/conversations (mails)/Lunch" in name]
+        assert [(mail["From"].split()[-1], mail["Subject"]) for mail in mails] == [
+            ("<adele@contoso.example>", "Lunch"),
+            ("<bernd@contoso.example>", "Lunch"),
+        ]
+        attached = [part.get_filename() for part in mails[1].walk() if part.get_filename()]
+        assert attached == ["menu.txt", "prices.txt"]
 
 
 async def test_a_group_s_calendar_comes_out_as_one_with_its_attachments() -> None:

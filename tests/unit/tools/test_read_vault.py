@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -298,7 +299,8 @@ def test_the_stored_sample_is_read(tmp_path: Path):
 
 def test_a_conversation_becomes_a_page_that_leads_to_what_was_attached(tmp_path: Path):
     threads = Feed(BO, "conversations", "threads", f"{BO.path}/threads", "", "Conversations")
-    entry = {"name": "menu.txt", "o365:Part": "attachment-1", "o365:Suffix": ".txt"}
+    entry = {"@odata.type": "#microsoft.graph.fileAttachment", "name": "menu.txt"}
+    entry |= {"o365:Part": "attachment-1", "o365:Suffix": ".txt"}
     post = {"body": {"contentType": "html", "content": "<b>Soup?</b><script>x()</script>"}, "o365:Attachments": [entry]}
     record = {"o365:Type": "conversationThread", "o365:Name": "Lunch", "topic": "Lunch", "posts": [post]}
     kept = sample.item(threads, "t1", record, {"attachment-1": b"Soup"}, {"attachment-1": ".txt"})
@@ -309,3 +311,6 @@ def test_a_conversation_becomes_a_page_that_leads_to_what_was_attached(tmp_path:
     assert "x()" not in text
     link = unquote(text.partition('href="')[2].partition('"')[0])
     assert (tmp_path / "to" / HOME / "conversations" / link).read_bytes() == b"Soup"
+    [mail] = (tmp_path / "to" / HOME / "conversations (mails)").rglob("*.eml")
+    [menu] = [part for part in message_from_bytes(mail.read_bytes()).walk() if part.get_filename()]
+    assert (menu.get_filename(), menu.get_payload(decode=True)) == ("menu.txt", b"Soup")
