@@ -26,6 +26,8 @@ from shared.model import Json, Kept, Mode, Part, Place, Restored
 WRITE = "Group-Conversation.ReadWrite.All"
 MOST_BYTES = 2_800_000  # of a post's attachments: a request takes 4 MB, and bytes grow by a third in it
 NO_TOPIC = "(no topic)"
+LONGEST_TOPIC = 255  # characters of a subject in Exchange
+SURE = 200  # of them are compared: what becomes of the last ones is the service's
 MAILED = "every post is mailed to the group's members, today, and can't be called back"
 SPEAKER = "posts come in the name of whoever signed in and of today: author and time stand before the text"
 LARGE = "attachments of a post beyond 2.8 MB together, which one request can't bring"
@@ -215,7 +217,8 @@ def _who(one: Json) -> str:
 
 
 def _topic(record: Json) -> str:
-    return str(record.get("topic") or "").strip() or NO_TOPIC
+    """As it is written and found again: on one line, and not longer than a subject can be."""
+    return " ".join(str(record.get("topic") or "").split())[:LONGEST_TOPIC].strip() or NO_TOPIC
 
 
 def _taken(reply: Reply) -> Reply:
@@ -235,7 +238,7 @@ def _found(kept: Kept, into: Into, drafts: Sequence[Draft], mode: Mode) -> Steps
     listed.sort(key=lambda thread: thread["id"] != kept.version.item_id)
     for thread in listed:
         itself = mode == "skip" and thread["id"] == kept.version.item_id
-        if not itself and _topic(thread) != topic:
+        if not itself and _topic(thread)[:SURE] != topic[:SURE]:
             continue
         written, reply = yield from conversations.posts(f"{into.path}/{segment(str(thread['id']))}/posts?$top=100")
         if not reply.ok and reply.found:

@@ -189,6 +189,15 @@ def test_to_skip_what_is_there_the_thread_itself_counts_and_what_is_missing_in_i
     assert "<p>Here</p>" in texts(asked)[0]
 
 
+def test_a_topic_that_the_service_cut_or_tidied_is_still_the_same() -> None:
+    kept = lunch()
+    kept.record["topic"] = f"Lunch  \t{'x' * 300}"
+    _, asked = posted(kept)
+    assert len(written(asked)[0]["topic"]) == 255
+    cut = ok({"value": [{"id": "new", "topic": written(asked)[0]["topic"][:250]}]})
+    assert restored(kept, cut, there(asked)[1])[0].outcome == "completed"
+
+
 def test_threads_of_another_topic_are_not_read() -> None:
     _, asked = restored(lunch(), ok({"value": [{"id": "x", "topic": "Dinner"}]}), SAID, BEGUN, TAKEN)
     assert [step.path for step in asked if "/posts" in step.path] == []
