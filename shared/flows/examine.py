@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.catalog import keys, rows
 from shared.catalog.nouns import What
-from shared.errors import Damaged, PartMissing
+from shared.errors import Archived, Damaged, PartMissing
 from shared.flows.house import House
 from shared.model import Entry, Feed, Page, Part, Version
 from shared.vault import page as pages
@@ -78,9 +78,11 @@ async def _unlike_rows(house: House, page: Page) -> list[Version]:
 
 
 async def read_elsewhere(house: House, version: Version, name: str, where: Entry, part: Part) -> Finding | None:
-    """A part whose bytes lie in an older page: one range, read and hashed."""
+    """A part whose bytes lie in an older page: one range, read and hashed. Nothing is said of an archived one."""
     try:
         await house.vault.read_part(part)
+    except Archived:
+        return None
     except PartMissing:
         return Finding(version, name, "missing", where.page, "the page that holds its bytes is gone")
     except Damaged as why:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from shared.catalog.nouns import What
-from shared.errors import Damaged, FormatUnknown
+from shared.errors import Archived, Damaged, FormatUnknown
 from shared.flows.chain import Chain
 from shared.flows.clerk import catch_up
 from shared.flows.examine import Examined, Finding, examine, read_elsewhere, versions_of_pages
@@ -235,6 +235,8 @@ class Inspection:
         self._count("deep_bytes", chunk.size)
         try:
             await self.scene.house.vault.read_chunk(chunk)
+        except Archived:
+            self._count("archived_parts")
         except Damaged as why:
             for version, name in whose:
                 if not self._is_forgotten(version):

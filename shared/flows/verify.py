@@ -22,6 +22,7 @@ from shared.flows.mend import mend
 from shared.flows.person import forgotten_owners
 from shared.flows.scene import Scene
 from shared.flows.slices import DAYS, Slice
+from shared.flows.tiers import ARCHIVE
 from shared.model import Feed, FeedState, Json, Owner, OwnerType
 from shared.ports import Stamp
 from shared.vault import address
@@ -62,6 +63,7 @@ class _Point:
     shelf: str = ""
     met: int = 0  # parts of it that anything pointed at so far
     held: Json = field(default_factory=dict)  # what is stored of this owner, so far
+    archived: int = 0  # pages of the owner that is done
 
 
 async def work(care: Care) -> bool:
@@ -78,11 +80,14 @@ async def work(care: Care) -> bool:
             return False
         point.owner, point.feed, point.partial, point.unreadable, point.held = owner.key, "", {}, [], {}
         point.met = shelf.met_count
-        await _save(care, point, {"owners": 1})
+        await _save(care, point, {"owners": 1, **({"archived_pages": point.archived} if point.archived else {})})
         if care.late:
             await _keep_marks(care, shelf)
             return False
     await _count_strays(care, point, shelf)
+    if archived := care.row.counts.get("archived_pages"):
+        text = f"{archived} pages lie in the archive tier: what they and their neighbours hold was not looked at"
+        await care.save(care.progress(), problems=() if text in care.row.problems else (text,))
     return True
 
 
@@ -159,7 +164,10 @@ async def _owner(care: Care, owner: Owner, point: _Point, shelf: Shelf) -> bool:
     again = {blob for damage in known for blob in (damage.blob, _page_of(damage)) if damage.deep and blob}
     sizes = {stamp.name: stamp.size for stamp in stamps}
     scene = Scene(house, slice_, shelf, sizes, house.clock.now(), frozenset(again))
-    feeds = [f for f in await _feeds(house, owner, stamps) if f[0] > point.feed or f[0] in point.partial]
+    all_feeds = [f for f in await _feeds(house, owner, stamps) if f[0] > point.feed or f[0] in point.partial]
+    feeds = [f for f in all_feeds if not _cold(f[1])]
+    if len(feeds) < len(all_feeds):
+        point.shelf = UNTOLD  # their pages might point at any part
     for n in range(0, len(feeds), AT_ONCE):
         batch = [Inspection(scene, prefix, pages, state) for prefix, pages, state in feeds[n : n + AT_ONCE]]
         async with asyncio.TaskGroup() as tasks:
@@ -178,7 +186,14 @@ async def _owner(care: Care, owner: Owner, point: _Point, shelf: Shelf) -> bool:
     await _pointers(care, owner, scene, stamps, point)
     await _settle(care, owner, scene, known)
     await stored.note(house, owner, stamps, point.held)
+    point.archived = sum(stamp.tier == ARCHIVE for stamp in stamps)
     return True
+
+
+def _cold(pages: Sequence[Stamp]) -> bool:
+    """Of a feed with a page in the archive nothing is said: that page might be the one that tells what was forgotten of
+    the others, and what is forgotten would be taken for missing, and mended."""
+    return any(stamp.tier == ARCHIVE for stamp in pages)
 
 
 async def _feeds(
@@ -218,6 +233,8 @@ async def _pointers(care: Care, owner: Owner, scene: Scene, stamps: Sequence[Sta
     if not broken:
         return
     for prefix, pages, state in await _feeds(care.house, owner, stamps):
+        if _cold(pages):
+            continue
         one = Inspection(scene, prefix, pages, state)
         for stamp in pages:
             if stamp.name not in broken:
@@ -292,7 +309,18 @@ async def _settle(care: Care, owner: Owner, scene: Scene, known: Sequence[Damage
             continue
         if there.what in ("row", "forged row") and not _row_looked_at(scene, there):
             continue
+        if await _lies_in_archive(care.house, there):
+            continue
         await care.house.catalog.drop_damage(there)
+
+
+async def _lies_in_archive(house: House, damage: Damage) -> bool:
+    """Then it was not looked at: neither the blob that is damaged nor anything else of its feed."""
+    feed = address.feed_prefix(Feed(damage.owner, damage.kind, damage.feed_id, ""))
+    for prefix in (feed, damage.blob):
+        if prefix and any([stamp.tier == ARCHIVE async for stamp in house.vault.survey(prefix)]):
+            return True
+    return False
 
 
 def _row_looked_at(scene: Scene, damage: Damage) -> bool:
