@@ -220,6 +220,7 @@ var restoreHostName = 'sthostr${token}'
 var careHostName = 'sthostc${token}'
 var keyVaultName = 'kv-${token}'
 var containerName = 'vault'
+var vaultContainers = concat([containerName], map(furtherTenantIds, id => '${containerName}-${id}'))
 var exportContainer = 'exports'
 var packageContainer = 'package'
 // One queue per kind of ticket, and the one that the host moves a ticket to when it failed five times.
@@ -422,6 +423,8 @@ module further 'modules/tenant.bicep' = [for id in furtherTenantIds: {
 
 // --- a second copy, elsewhere
 
+var copyReaders = [identities.outputs.backupPrincipalId, identities.outputs.restorePrincipalId, identities.outputs.retentionPrincipalId]
+
 module copyGroup 'modules/group.bicep' = if (!empty(copyLocation)) {
   scope: subscription(empty(copySubscriptionId) ? subscription().subscriptionId : copySubscriptionId)
   params: { name: 'rg-${environmentName}-copy', location: empty(copyLocation) ? location : copyLocation, tags: tags }
@@ -446,14 +449,28 @@ module copy 'modules/vault.bicep' = if (!empty(copyLocation)) {
   dependsOn: [copyGroup]
 }
 
+module copyFurther 'modules/copytenant.bicep' = [for id in furtherTenantIds: if (!empty(copyLocation)) {
+  scope: resourceGroup(empty(copySubscriptionId) ? subscription().subscriptionId : copySubscriptionId, 'rg-${environmentName}-copy')
+  params: {
+    accountName: 'stcopy${token}'
+    containerName: '${containerName}-${id}'
+    immutability: immutability
+    immutabilityDays: immutabilityDays
+    principalIds: copyReaders
+  }
+  dependsOn: [copy]
+}]
+
 module copyHalf 'modules/replication.bicep' = if (!empty(copyLocation)) {
   scope: resourceGroup(empty(copySubscriptionId) ? subscription().subscriptionId : copySubscriptionId, 'rg-${environmentName}-copy')
-  params: { accountName: 'stcopy${token}', sourceId: vault.outputs.id, destinationId: copy!.outputs.id, containerName: containerName }
+  params: { accountName: 'stcopy${token}', sourceId: vault.outputs.id, destinationId: copy!.outputs.id, containerNames: vaultContainers }
+  dependsOn: [copyFurther]
 }
 
 module vaultHalf 'modules/replication.bicep' = if (!empty(copyLocation)) {
   scope: group
-  params: { accountName: vaultName, sourceId: vault.outputs.id, destinationId: copy!.outputs.id, containerName: containerName, policyId: copyHalf!.outputs.policyId, ruleId: copyHalf!.outputs.ruleId }
+  params: { accountName: vaultName, sourceId: vault.outputs.id, destinationId: copy!.outputs.id, policyId: copyHalf!.outputs.policyId, givenRules: copyHalf!.outputs.rules }
+  dependsOn: [further]
 }
 
 // It is read where the vault misses something; nobody but the replication writes it.
@@ -462,7 +479,7 @@ module copyAccess 'modules/copyaccess.bicep' = if (!empty(copyLocation)) {
   params: {
     accountName: 'stcopy${token}'
     containerName: containerName
-    principalIds: [identities.outputs.backupPrincipalId, identities.outputs.restorePrincipalId, identities.outputs.retentionPrincipalId]
+    principalIds: copyReaders
   }
   dependsOn: [copy]
 }

@@ -19,16 +19,16 @@ ITS_OWN = (
     "M365_", "BACKUP_KINDS", "BACKUP_USER_", "BACKUP_GROUP_", "BACKUP_SITE_", "BACKUP_OWNER_TYPES", "BACKUP_INCLUDE",
     "BACKUP_EXCLUDE", "BACKUP_FILTER", "BACKUP_OBJECTIVE_H", "BACKUP_CENSUS_H", "BACKUP_LOSSLESS",
     "FILES_VERSIONS", "LISTS_VERSIONS", "EVENTS_PEOPLE", "RESTORE_", "RETENTION", "HOLDFAST_DRILL_", "SPO_LICENCES",
-    "VAULT_CONTAINER", "EXPORT_CONTAINER", "API_AUDIENCE", "API_ISSUERS", "API_JWKS_URL", "API_DEPARTMENTS",
-    "API_SELF_SERVICE",
+    "VAULT_CONTAINER", "VAULT_COPY_CONTAINER", "EXPORT_CONTAINER", "API_AUDIENCE", "API_ISSUERS", "API_JWKS_URL",
+    "API_DEPARTMENTS", "API_SELF_SERVICE",
 )  # fmt: skip
 NOT_ITS_OWN = ("RETENTION_IDENTITY_",)
 # What it never takes over from the first tenant.
 NEVER_SHARED = (
     "M365_TENANT_ID", "M365_BACKUP_", "M365_RESTORE_", "M365_TARGET_", "M365_NOTES_", "M365_POSTING_",
     "M365_SHAREPOINT_HOSTS", "BACKUP_INCLUDE", "BACKUP_EXCLUDE", "RESTORE_PEOPLE", "RETENTION_OWNERS",
-    "HOLDFAST_DRILL_OWNERS", "VAULT_CONTAINER", "EXPORT_CONTAINER", "VAULT_COPY_", "API_ISSUERS", "API_JWKS_URL",
-    "API_DEPARTMENTS", NAME,
+    "HOLDFAST_DRILL_OWNERS", "VAULT_CONTAINER", "EXPORT_CONTAINER", "VAULT_COPY_CONTAINER", "API_ISSUERS",
+    "API_JWKS_URL", "API_DEPARTMENTS", NAME,
 )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def _others(environ: Mapping[str, str], problems: list[str]) -> list[Mapping[str
     return made
 
 
-CONTAINERS = ("VAULT_CONTAINER", "EXPORT_CONTAINER")
+CONTAINERS = ("VAULT_CONTAINER", "VAULT_COPY_CONTAINER", "EXPORT_CONTAINER")
 
 
 def _doubled(found: list[Settings]) -> list[str]:
@@ -75,6 +75,7 @@ def _doubled(found: list[Settings]) -> list[str]:
     for what, seen in (
         ("M365_TENANT_ID", [one.tenant_id for one in found]),
         ("VAULT_CONTAINER", [one.stores.container for one in found]),
+        ("VAULT_COPY_CONTAINER", [one.stores.copy_container for one in found]),
         ("EXPORT_CONTAINER", [one.stores.exports for one in found]),
     ):
         if len(set(seen)) < len(seen):

@@ -5,14 +5,14 @@ param accountName string
 param sourceId string
 @description('Resource id of the copy\'s account.')
 param destinationId string
-@description('Container, of the same name on both sides.')
-param containerName string
+@description('Containers, of the same names on both sides. The vault\'s half takes the rules that the copy\'s gave.')
+param containerNames array = []
 @description('Id of the policy: default for the copy, then what the copy\'s half gave.')
 param policyId string = 'default'
-@description('Id of the rule that the copy\'s half gave; empty for the copy.')
-param ruleId string = ''
+@description('Rules with their ids, as the copy\'s half gave them; empty for the copy.')
+param givenRules array = []
 
-var rule = { sourceContainer: containerName, destinationContainer: containerName, filters: { minCreationTime: '1601-01-01T00:00:00Z' } }
+var rules = [for name in containerNames: { sourceContainer: name, destinationContainer: name, filters: { minCreationTime: '1601-01-01T00:00:00Z' } }]
 
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: accountName
@@ -25,9 +25,9 @@ resource policy 'Microsoft.Storage/storageAccounts/objectReplicationPolicies@202
     sourceAccount: sourceId
     destinationAccount: destinationId
     metrics: { enabled: true }
-    rules: [empty(ruleId) ? rule : union(rule, { ruleId: ruleId })]
+    rules: empty(givenRules) ? rules : givenRules
   }
 }
 
 output policyId string = policy.properties.policyId
-output ruleId string = policy.properties.rules[0].ruleId
+output rules array = policy.properties.rules

@@ -73,7 +73,7 @@ def test_each_tenant_has_its_own_credentials_policy_container_and_tables() -> No
     first, other = read_all(
         environ(
             {**ENTRY, "BACKUP_KINDS": "mail", "RETENTION": "all:30"}, BACKUP_INCLUDE="ann@*", BACKUP_KINDS="files",
-            PAGE_ITEMS="7",
+            PAGE_ITEMS="7", VAULT_COPY_STORAGE="https://copy.blob.core.windows.net/",
         )
     ).values()  # fmt: skip
     assert (first.tenant_id, other.tenant_id) == (TENANT, OTHER)
@@ -84,6 +84,8 @@ def test_each_tenant_has_its_own_credentials_policy_container_and_tables() -> No
     assert (first.policy.include, other.policy.include) == (("ann@*",), ()), "people of one are nobody to the other"
     assert (first.retention.everyone, other.retention.everyone) == ("", "all:30")
     assert (other.stores.container, other.stores.exports) == (f"vault-{OTHER}", f"exports-{OTHER}")
+    assert (first.stores.copy_container, other.stores.copy_container) == ("vault", f"vault-{OTHER}")
+    assert other.stores.copy == first.stores.copy is not None, "one account, a container each"
     assert (first.stores.table_prefix, other.stores.table_prefix) == ("", "t" + OTHER.replace("-", ""))
     assert other.sizes.page_items == 7 and other.stores.vault == first.stores.vault
     assert all(OTHER in issuer for issuer in other.api.issuers) and OTHER in other.api.jwks_url

@@ -66,11 +66,21 @@ def test_the_vault_forgets_nothing() -> None:
     [container] = [each for each in containers if each.file == "vault.bicep" and each.name == "container"]
     assert container.says("immutableStorageWithVersioning") == "{ enabled: true }"
     policies = made("Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies")
-    assert {each.file for each in policies} == {"vault.bicep", "tenant.bicep"}
+    assert {each.file for each in policies} == {"vault.bicep", "tenant.bicep", "copytenant.bicep"}
     assert all("if (immutability == 'unlocked')" in each.head for each in policies)
-    [more] = [each for each in containers if each.file == "tenant.bicep" and each.name == "container"]
-    assert more.says("immutableStorageWithVersioning") == "{ enabled: true }"
+    for file in ("tenant.bicep", "copytenant.bicep"):
+        [more] = [each for each in containers if each.file == file and each.name == "container"]
+        assert more.says("immutableStorageWithVersioning") == "{ enabled: true }"
     assert "param immutability string = 'unlocked'" in (INFRA / "main.bicep").read_text()
+
+
+def test_the_second_copy_has_a_container_and_a_rule_for_each_tenant() -> None:
+    main = (INFRA / "main.bicep").read_text()
+    assert "var vaultContainers = concat([containerName], map(furtherTenantIds, id => '${containerName}-${id}'" in main
+    assert "copyFurther 'modules/copytenant.bicep' = [for id in furtherTenantIds: if (!empty(copyLocation))" in main
+    assert "containerNames: vaultContainers" in main and "givenRules: copyHalf!.outputs.rules" in main
+    [policy] = made("Microsoft.Storage/storageAccounts/objectReplicationPolicies")
+    assert policy.says("rules") == "empty(givenRules) ? rules : givenRules"
 
 
 def test_the_key_vault_uses_roles_and_can_not_be_purged() -> None:
