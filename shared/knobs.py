@@ -120,8 +120,9 @@ KNOBS: tuple[Knob, ...] = (
     Knob(
         "M365_POSTING_CLIENT_ID", "Microsoft 365: identities",
         "Client id of the public client in which a person signed in to post (`python -m scripts.sign_in_posting`): "
-        "restores may then post group conversations in that person's name, which mails each group's members. Not set: "
-        "conversations are kept and exported only.", to.guid,
+        "restores may then post group conversations in that person's name, which mails each group's members. The app "
+        "that takes orders and the one that restores both need it. Not set: conversations are kept and exported only.",
+        to.guid,
     ),
     Knob(
         "M365_POSTING_TOKEN_URL", "Microsoft 365: identities",

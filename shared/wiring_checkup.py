@@ -56,7 +56,7 @@ def _people(settings: Settings, clock: Clock) -> dict[App, PersonTokens]:
     found: dict[App, PersonTokens] = {}
     if settings.notes:
         found["notes"] = person_tokens(settings, clock)
-    if settings.posting:
+    if settings.posting and settings.posting.token_url:
         found["posting"] = poster_tokens(settings, clock)
     return found
 

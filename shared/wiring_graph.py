@@ -90,7 +90,7 @@ def person_tokens(settings: Settings, clock: Clock) -> PersonTokens:
 
 def poster_tokens(settings: Settings, clock: Clock) -> PersonTokens:
     """In the name of whoever signed in to post group conversations."""
-    if settings.posting is None:
+    if settings.posting is None or not settings.posting.token_url:
         raise _unset("posting")
     return _tokens(settings, settings.posting, (WRITE,), clock)
 

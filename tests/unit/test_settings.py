@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import wiring
+from shared import wiring, wiring_graph
 from shared.errors import Misconfigured
 from shared.kinds import KINDS
 from shared.knobs import BY_NAME, KNOBS, PREFIXES
@@ -301,15 +301,29 @@ def test_only_who_backs_up_may_hold_the_sign_in_to_onenote(role: str) -> None:
         read(with_(HOLDFAST_ROLE=role, M365_NOTES_CLIENT_ID="44444444-4444-4444-4444-444444444444"))
 
 
+SIGN_IN = {
+    "CLIENT_ID": "44444444-4444-4444-4444-444444444444",
+    "TOKEN_URL": "https://kv.vault.azure.net/secrets/posting",
+}
+
+
 def test_a_sign_in_to_post_needs_its_app_and_its_place() -> None:
-    id, url = "44444444-4444-4444-4444-444444444444", "https://kv.vault.azure.net/secrets/posting"
+    id, url = SIGN_IN.values()
     with pytest.raises(Misconfigured, match="M365_POSTING_CLIENT_ID and M365_POSTING_TOKEN_URL belong together"):
         read(with_(M365_POSTING_CLIENT_ID=id))
     assert read(with_(M365_POSTING_CLIENT_ID=id, M365_POSTING_TOKEN_URL=url)).posting == PostingSignIn(id, url)
     assert read(GOOD).posting is None
 
 
-@pytest.mark.parametrize("role", ["backup", "care"])
-def test_only_who_restores_may_hold_the_sign_in_to_post(role: str) -> None:
-    with pytest.raises(Misconfigured, match="M365_POSTING_CLIENT_ID: belongs to another app"):
-        read(with_(HOLDFAST_ROLE=role, M365_POSTING_CLIENT_ID="44444444-4444-4444-4444-444444444444"))
+@pytest.mark.parametrize(("role", "name"), [("backup", "TOKEN_URL"), ("care", "TOKEN_URL"), ("care", "CLIENT_ID")])
+def test_only_who_restores_may_hold_the_sign_in_to_post(role: str, name: str) -> None:
+    with pytest.raises(Misconfigured, match=f"M365_POSTING_{name}: belongs to another app"):
+        read(with_(HOLDFAST_ROLE=role, **{f"M365_POSTING_{name}": SIGN_IN[name]}))
+
+
+def test_the_app_that_takes_orders_knows_that_they_can_be_posted_and_not_where_the_sign_in_lies() -> None:
+    settings = read(with_(HOLDFAST_ROLE="backup", M365_POSTING_CLIENT_ID=SIGN_IN["CLIENT_ID"]))
+    assert settings.posting == PostingSignIn(SIGN_IN["CLIENT_ID"])
+    assert not wiring._kinds(settings)["conversations"].keeps_only
+    with pytest.raises(Misconfigured, match="M365_POSTING"):
+        wiring_graph.poster_tokens(settings, wiring.UtcClock())
