@@ -9,6 +9,7 @@ from datetime import datetime
 from shared.catalog.nouns import OwnerRow, Picked
 from shared.flows.house import House
 from shared.flows.scratch import MOST_BYTES
+from shared.flows.tiers import Tiers
 from shared.kinds.kind import Kind
 from shared.model import FeedState, Owner, Version
 
@@ -21,13 +22,14 @@ async def draw(house: House, kind: Kind, seed: str, at: datetime, *, but: Sequen
     """Up to as many different items as a drill takes of a kind, as they were at a moment; of nobody in `but`."""
     rng = random.Random(f"{seed}/{kind.name}")
     found: dict[tuple[str, str], Picked] = {}
+    tiers = Tiers(house)
     for _ in range(house.scratch.items * TRIES):
         if len(found) == house.scratch.items:
             break
         owner = await _owner(house, kind, rng, but)
         if owner is None:
             break
-        if version := await _item(house, kind, owner, rng, at):
+        if version := await _item(tiers, kind, owner, rng, at):
             picked = Picked(owner, version.feed_id, version.item_id, version.seq, version.name)
             found.setdefault((owner.key, version.item_id), picked)
     return list(found.values())
@@ -49,7 +51,9 @@ def _there(row: OwnerRow) -> bool:
     return "forgotten" not in row.facts
 
 
-async def _item(house: House, kind: Kind, owner: Owner, rng: random.Random, at: datetime) -> Version | None:
+async def _item(tiers: Tiers, kind: Kind, owner: Owner, rng: random.Random, at: datetime) -> Version | None:
+    """Nothing that lies in the archive: a drill is not worth hours, and the price of bringing it back."""
+    house = tiers.house
     states = [s for s in await house.catalog.feeds(owner, kind.name) if _holds_items(kind, s)]
     if not states:
         return None
@@ -58,7 +62,10 @@ async def _item(house: House, kind: Kind, owner: Owner, rng: random.Random, at: 
     for after in (point, ""):
         listed, _ = await house.catalog.listing(state.feed, None, at, after=after, limit=CLOSE_BY)
         for version in listed:
-            if version.state == "kept" and not version.folderish and version.size_bytes <= MOST_BYTES:
+            if version.state != "kept" or version.folderish or version.size_bytes > MOST_BYTES:
+                continue
+            whole = await house.catalog.version(state.feed, version.item_id, version.seq)
+            if whole and not await tiers.archived(whole):
                 return version
     return None
 

@@ -77,7 +77,10 @@ async def serve(ticket: ExportTicket, house: House) -> None:
     usage.belongs_to(row.selection.owner.key)
     now = house.clock.now()
     begun = replace(row, state="running", hop=ticket.hop, started_at=row.started_at or now, touched_at=now)
-    row = await house.catalog.put_export(replace(begun, problems=thaw.without_waits(row.problems)))
+    solved = thaw.without_waits(row.problems)
+    if solved != row.problems and await thaw.on_its_way(house, "export", row):
+        await _wait(house, replace(begun, problems=solved), "it lies in the archive tier")
+    row = await house.catalog.put_export(replace(begun, problems=solved))
     if not row.progress:
         await thaw.ask_early(house, "export", row)
     work = Work(house, _place(house), row, now + timedelta(seconds=house.limits.lane_budget_s))

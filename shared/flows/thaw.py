@@ -12,7 +12,7 @@ import asyncio
 import base64
 import contextlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -94,6 +94,15 @@ async def wait(house: House, what: What, row: RestoreRow | ExportRow, met: str) 
     return SOON_S if there.asking else LOOK_S[house.thaw], text
 
 
+async def on_its_way(house: House, what: What, row: RestoreRow | ExportRow) -> bool:
+    """Whether something that was asked for is not there yet: for an order that would begin much in vain."""
+    rounds = [care async for _, care in _rounds(house, what, row) if care]
+    if not rounds or house.thaw == "off":
+        return False
+    there = await standing(house, rounds[-1])
+    return there.left > there.idle
+
+
 def said(there: Standing) -> str:
     at = f"asked for at {there.asked_at:%Y-%m-%d %H:%M} UTC"
     if there.asking and not there.blobs:
@@ -114,12 +123,9 @@ async def standing(house: House, care: CareRow) -> Standing:
 async def _ask(house: House, what: What, row: RestoreRow | ExportRow) -> CareRow | None:
     """The round that is under way, or the one whose blobs are on their way; a new one where all of the last one's came
     back. None: there were too many."""
-    name = row.restore if isinstance(row, RestoreRow) else row.export
-    for n in range(1, MOST_ROUNDS + 1):
-        care = f"{TASK}-{what}-{name}" + (f"-{n}" if n > 1 else "")
-        there = await house.catalog.care(house.tenant, care)
+    async for care, there in _rounds(house, what, row):
         if there is None:
-            return await caring.order(house, TASK, by=row.ordered_by, care=care, options={what: name})
+            return await caring.order(house, TASK, by=row.ordered_by, care=care, options={what: _name(row)})
         if there.state not in caring.OVER:
             with contextlib.suppress(Contended):  # it is at work
                 await caring.wake_one(house, there)
@@ -127,6 +133,22 @@ async def _ask(house: House, what: What, row: RestoreRow | ExportRow) -> CareRow
         if await _still(house, there):
             return there
     return None
+
+
+async def _rounds(
+    house: House, what: What, row: RestoreRow | ExportRow
+) -> AsyncIterator[tuple[str, CareRow | None]]:
+    """All that there were, and the name of the next one."""
+    for n in range(1, MOST_ROUNDS + 1):
+        care = f"{TASK}-{what}-{_name(row)}" + (f"-{n}" if n > 1 else "")
+        there = await house.catalog.care(house.tenant, care)
+        yield care, there
+        if there is None:
+            return
+
+
+def _name(row: RestoreRow | ExportRow) -> str:
+    return row.restore if isinstance(row, RestoreRow) else row.export
 
 
 async def _still(house: House, care: CareRow) -> bool:

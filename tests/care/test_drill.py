@@ -200,6 +200,17 @@ async def test_the_same_seed_draws_the_same_items_and_another_one_others() -> No
         assert len({frozenset(draw) for draw in draws}) > 1
 
 
+async def test_what_lies_in_the_archive_is_not_drawn() -> None:
+    async with staged("contacts") as stage:
+        _, told = await stage.drill("warm")
+        blobs = stage.there.blobs
+        pages = sorted(name for name in blobs.blobs if "/contacts/" in name)
+        blobs.tiers |= dict.fromkeys(pages, "archive")
+        row, cold = await stage.drill("cold")
+        assert told["contacts"].items > 0 and not blobs.brought_back
+        assert (row.state, cold["contacts"].state, cold["contacts"].items) == ("done", "not drilled", 0)
+
+
 async def test_nothing_is_drilled_until_a_scratch_place_is_named() -> None:
     async with staged("contacts") as stage:
         house = replace(stage.house(), scratch=Scratch())

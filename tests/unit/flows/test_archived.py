@@ -18,7 +18,7 @@ from shared.flows.house import House, Policy, Thaw
 from shared.model import Owner, Place, Selection
 from shared.work import tickets
 from shared.work.tickets import RestoreTicket
-from tests.rig import Worlds, drain, process, worlds
+from tests.rig import Probe, Worlds, deliver, drain, process, worlds
 
 POLICY = Policy(include=("adele@*",), kinds=("contacts", "mail"))
 
@@ -166,6 +166,22 @@ async def test_an_export_asks_for_archived_bytes_and_goes_on_when_they_are_there
         assert row.counts["items"] > 3
         assert timedelta(hours=10) <= there.clock.now() - begun < timedelta(hours=12)
         assert {name.split("/")[3] for name in cold(there)} == {"mail"}
+
+
+async def test_an_export_that_waits_begins_no_volume_in_vain() -> None:
+    async with archived("mail") as (there, _, owner):
+        probe, reads = Probe(), list[int]()
+        house = process(there, probe, policy=POLICY)
+        chosen = Selection(owner, ("contacts", "mail"), house.clock.now())
+        await export.order(house, chosen, "eml", records=True, export="out", by="me")
+        while waiting := there.queues.take():
+            before = probe.trace.count("blob read")
+            await deliver(there, house, waiting)
+            if waiting.queue == tickets.EXPORT:
+                reads.append(probe.trace.count("blob read") - before)
+        first, *between, last = reads
+        assert len(between) > 5 and not any(between)
+        assert 0 < first < last
 
 
 async def test_a_preview_waits_for_nothing_and_tells_what_bringing_it_back_means() -> None:
