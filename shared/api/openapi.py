@@ -62,6 +62,8 @@ _PARAMS: dict[str, Json] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
 }
 
+_NAMING = frozenset({"owner", "folder"})  # options that name something, which may not be there
+
 
 @cache
 def document() -> Json:
@@ -145,7 +147,7 @@ def _bytes(meaning: str) -> Json:
 
 def _bad(route: Route) -> dict[str, Json]:
     answers = {"400": "BadRequest", "404": "NotThere", "409": "Conflict", "503": "TryLater"}
-    if not route.params:
+    if not (route.params or route.body or _NAMING.intersection(route.query)):
         answers.pop("404")
     if not route.body and not route.params:
         answers.pop("409")

@@ -447,6 +447,19 @@ async def test_what_is_not_there_is_told_so(changes: dict[str, str], status: int
     conforms(body_of(response), "Problem")
 
 
+@pytest.mark.parametrize(
+    ("route", "name"),
+    [(route, name) for route in ROUTES for name in route.query if name in ("owner", "folder", "kind", "at", "limit")],
+    ids=lambda value: getattr(value, "name", value),
+)
+async def test_an_option_that_makes_no_sense_is_answered_as_described(route: Route, name: str, kept: Kept) -> None:
+    query = {**sample_query(route), name: "\u00a3"}
+    response = await kept.knock(route.name, roles=[ADMIN, RESTORE, EXPORT], query=query, **sample_params(route))
+    described = openapi.document()["paths"][route.template][route.method.lower()]["responses"]
+    assert 400 <= response.status_code < 500 and str(response.status_code) in described, response.get_body()
+    conforms(body_of(response), "Problem")
+
+
 async def test_a_read_is_noted_before_content_is_handed_out(kept: Kept) -> None:
     route = next(r for r in ROUTES if r.name == "http_part")
     await kept.knock("http_part", **sample_params(route))
