@@ -26,7 +26,7 @@ from shared.graph.entra import PublicClient
 from shared.graph.http import GraphClient, GraphSettings
 from shared.graph.keyvault import secret
 from shared.graph.sign_in import PersonTokens, SignedIn, read, write
-from shared.graph.steps import get
+from shared.graph.steps import get, post
 from shared.ports import Scope
 from shared.settings import read as settings_of
 from tests.unit.graph.stage import Clock
@@ -66,12 +66,14 @@ class Desk:
             code = text.rpartition(" ")[2].rstrip(".")
             mutate(self.running.tenant, [{"do": "enter_code", "user_code": code, "user": f"{who}@contoso.example"}])
 
-    def tokens(self, clock: Clock | None = None, client_id: str = "") -> PersonTokens:
+    def tokens(
+        self, clock: Clock | None = None, client_id: str = "", *, app: str = "notes", scope: str = "Notes.Read.All"
+    ) -> PersonTokens:
         tenant = self.running.tenant
-        id = client_id or app_named(tenant, "notes").client_id
-        scopes = (f"{GRAPH}/Notes.Read.All",)
-        app = PublicClient(tenant.id, id, scopes, self.running.doors.login, str(self.running.ca_file))
-        return PersonTokens(app, clock or Clock(), *secret(self.url, Identity, **self.options))
+        id = client_id or app_named(tenant, app).client_id
+        scopes = (f"{GRAPH}/{scope}",)
+        client = PublicClient(tenant.id, id, scopes, self.running.doors.login, str(self.running.ca_file))
+        return PersonTokens(client, clock or Clock(), *secret(self.url, Identity, **self.options))
 
     @property
     def kept(self) -> list[SignedIn]:
@@ -124,6 +126,17 @@ async def test_who_signs_in_to_post_consents_to_that_alone(desk: Desk) -> None:
     assert await sign_in_posting.run(args, say, Identity, **desk.options) == 0
     assert tenant.refresh_tokens[desk.kept[-1].refresh_token][1] == {"Group-Conversation.ReadWrite.All"}
     assert f"M365_POSTING_CLIENT_ID={client}" in desk.said[-1]
+    settings = GraphSettings(f"{desk.running.doors.graph}/v1.0", ca_file=str(desk.running.ca_file))
+    tokens = desk.tokens(app="posting", scope="Group-Conversation.ReadWrite.All")
+    crew = tenant.find_group("crew")
+    assert crew is not None
+    said = {"body": {"contentType": "html", "content": "<p>Hello</p>"}}
+    async with GraphClient(settings, tokens, Clock(), None, lambda: 0.5) as graph:
+        made = await graph.send(
+            post(f"/groups/{crew.id}/threads", {"topic": "New", "posts": [said]}), Scope(tenant.id, "group")
+        )
+        assert (made.status, made.json["uniqueSenders"]) == (201, ["adele"])
+        assert [mail["kind"] for mail in tenant.outbox] == ["group post"]
 
 
 def test_the_settings_name_the_app_and_the_scope_to_post_with() -> None:
