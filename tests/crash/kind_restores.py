@@ -19,6 +19,7 @@ from tests.contract.kinds_stage import LOSSLESS, kind_of, kinds_in, owner_type_o
 from tests.crash.restores import RESTORE
 from tests.crash.stage import Stage, Story
 
+SHOWS_S = 300  # less than a message whose process died takes to come again
 MOST_POINTS = 60  # of a story: drawn by its name, so that what is wide costs no more than what is narrow
 
 
@@ -92,6 +93,7 @@ def _stories(play: str) -> tuple[Story, Story]:
             lossless=play.endswith(LOSSLESS),
             kinds_as=kinds_in(play),
             loud=bool(kind.tells_people),
+            options={"post_shows_s": SHOWS_S},
             bears_marks=kind.has_folders,
         )
 
