@@ -68,12 +68,11 @@ async def open_reaper(settings: Settings, credentials: Credentials, exits: Async
     that is for one machine.)"""
     from shared.vault.reaper import AzureReaper
 
-    stores, identity = settings.stores, settings.retention.identity_client_id
-    if isinstance(stores.vault, ByIdentity) and not identity:
+    way = await _way_of_retention(settings, credentials)
+    if way is None:
         return None
-    account, credential = await credentials.way_in(stores.vault, "blob", identity)
     with _named("VAULT_STORAGE"):
-        reaper = AzureReaper.open(account, stores.container, credential)
+        reaper = AzureReaper.open(way[0], settings.stores.container, way[1])
     exits.push_async_callback(reaper.close)
     return reaper
 
@@ -82,14 +81,23 @@ async def open_warmer(settings: Settings, credentials: Credentials, exits: Async
     """The hand that brings archived blobs back: had by the app that has the one that deletes."""
     from shared.vault.warmer import AzureWarmer
 
-    stores, identity = settings.stores, settings.retention.identity_client_id
-    if settings.thaw == "off" or (isinstance(stores.vault, ByIdentity) and not identity):
+    way = await _way_of_retention(settings, credentials)
+    if way is None or settings.thaw == "off":
         return None
-    account, credential = await credentials.way_in(stores.vault, "blob", identity)
     with _named("VAULT_STORAGE"):
-        warmer = AzureWarmer.open(account, stores.container, credential)
+        warmer = AzureWarmer.open(way[0], settings.stores.container, way[1])
     exits.push_async_callback(warmer.close)
     return warmer
+
+
+async def _way_of_retention(
+    settings: Settings, credentials: Credentials
+) -> tuple[str, AsyncTokenCredential | None] | None:
+    """None: this app does not have that identity."""
+    vault, identity = settings.stores.vault, settings.retention.identity_client_id
+    if isinstance(vault, ByIdentity) and not identity:
+        return None
+    return await credentials.way_in(vault, "blob", identity)
 
 
 async def open_parcels(settings: Settings, credentials: Credentials, exits: AsyncExitStack) -> Parcels:

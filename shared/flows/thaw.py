@@ -13,7 +13,7 @@ import base64
 import contextlib
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -167,8 +167,8 @@ async def tick(house: House) -> None:
 
 
 async def serve(ticket: CareTicket, house: House) -> None:
-    """Looks at the vault itself: what only the second copy still has is read there."""
-    await caring.serve(ticket, replace(house, vault=house.own_vault or house.vault), {TASK: work})
+    """Looks at the vault as orders read it: what a second copy has in a warmer tier need not come back."""
+    await caring.serve(ticket, house, {TASK: work})
 
 
 async def work(care: Care) -> bool:

@@ -1,11 +1,14 @@
-"""A vault's container together with its second copy: what the first one misses is read from the other. Pure."""
+"""A vault's container together with its second copy: what the first one misses, or has only in the archive, is read
+from the other. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from shared.errors import PartMissing
+from shared.errors import Archived, PartMissing
 from shared.ports import Blobs, Stamp
+
+ARCHIVE = "archive"
 
 
 class WithCopy:
@@ -22,6 +25,11 @@ class WithCopy:
             return await self._first.read(name, offset, length)
         except PartMissing:
             return await self._second.read(name, offset, length)
+        except Archived as why:
+            try:
+                return await self._second.read(name, offset, length)
+            except (PartMissing, Archived):
+                raise why from None
 
     async def size(self, name: str) -> int | None:
         size = await self._first.size(name)
@@ -32,16 +40,18 @@ class WithCopy:
             yield stamp.name, stamp.size
 
     async def survey(self, prefix: str) -> AsyncIterator[Stamp]:
-        """Both listings in one order; what both have is told as the first one has it."""
+        """Both listings in one order; what both have is told as the first one has it, unless only the second one's can
+        be read."""
         second = self._second.survey(prefix)
         other = await anext(second, None)
         async for stamp in self._first.survey(prefix):
             while other is not None and _order(other) < _order(stamp):
                 yield other
                 other = await anext(second, None)
+            twin = None
             if other is not None and other.name == stamp.name:
-                other = await anext(second, None)
-            yield stamp
+                twin, other = other, await anext(second, None)
+            yield twin if twin and stamp.tier == ARCHIVE != twin.tier else stamp
         while other is not None:
             yield other
             other = await anext(second, None)

@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+from shared.errors import Archived
 from shared.ports import Blobs, Reaper, Stamp
 from shared.vault.blob import AzureBlobs
 from shared.vault.memory import MemoryBlobs, MemoryReaper
@@ -63,6 +64,24 @@ async def test_only_the_blob_that_was_seen_is_deleted(both: Both):
 async def test_the_storages_clock_is_asked(both: Both):
     _, reaper = both
     assert abs(await reaper.server_time() - _now()) < timedelta(minutes=1)
+
+
+async def test_what_the_first_container_has_only_in_the_archive_is_read_from_the_second():
+    first, second = MemoryBlobs(), MemoryBlobs()
+    for name in ("both", "cold", "gone"):
+        await first.create(name, b"first")
+        first.tiers[name] = "archive"
+    for name in ("both", "cold"):
+        await second.create(name, b"second")
+    second.tiers = {"cold": "archive", "both": "cool"}
+    both = WithCopy(first, second)
+    assert await both.read("both") == b"second"
+    for name in ("cold", "gone"):
+        with pytest.raises(Archived):
+            await both.read(name)
+    assert {stamp.name: stamp.tier for stamp in await _stamps(both)} == {
+        "both": "cool", "cold": "archive", "gone": "archive",
+    }  # fmt: skip
 
 
 async def test_what_the_first_container_misses_is_read_from_the_second():

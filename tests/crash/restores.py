@@ -158,6 +158,6 @@ ARCHIVED = Story(
     begin=ordering(BERND, "Restored", "create", "contacts"),
     backs_up=False,
     check=nothing_is_thawed_in_vain,
-    most_points=30,
+    most_points=20,
 )
 RESTORES = (INTO_A_FOLDER, IN_PLACE, HANDED_ON, ARCHIVED)

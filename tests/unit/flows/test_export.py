@@ -388,6 +388,9 @@ async def play(stage: Stage, start: Saved, probe: Probe) -> tuple[dict[str, byte
     return parcels, row, await house.catalog.audits()
 
 
+EVERY = 61  # of the effects dies one: all of them take minutes
+
+
 async def test_an_export_that_dies_anywhere_comes_out_the_same(stage: Stage) -> None:
     start = save(stage.worlds)
     probe = Probe()
@@ -401,6 +404,22 @@ async def test_an_export_that_dies_anywhere_comes_out_the_same(stage: Stage) -> 
             assert (again.state, again.volumes, dict(again.counts)) == ("done", row.volumes, dict(row.counts)), at
             assert len({a.at for a in audits}) == 1, at
     assert probe.count > 60
+
+
+async def test_so_does_one_that_waits_for_archived_bytes_and_pays_for_none_twice(stage: Stage) -> None:
+    blobs = stage.worlds.blobs
+    blobs.tiers |= dict.fromkeys((name for name in blobs.blobs if name.startswith("pages/")), "archive")
+    start = save(stage.worlds)
+    probe = Probe()
+    wanted, row, _ = await play(stage, start, probe)
+    brought = dict(blobs.brought_back)
+    assert row.state == "done" and row.volumes > 3 and set(brought.values()) == {1}
+    for number in range(1, probe.count + 1, EVERY):
+        for mode in ("before", "after"):
+            found, again, _ = await play(stage, start, Probe(number, mode))
+            at = f"{mode} {number} {probe.trace[number - 1]}"
+            assert (found, blobs.brought_back) == (wanted, brought), at
+            assert (again.state, again.problems, dict(again.counts)) == ("done", (), dict(row.counts)), at
 
 
 async def test_an_order_from_before_anything_was_kept_is_an_empty_export(stage: Stage) -> None:
