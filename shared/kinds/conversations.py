@@ -48,7 +48,8 @@ class Conversations(KeptOnly):
     exclusive_lane: ClassVar[bool] = True
     read_permissions: ClassVar[tuple[str, ...]] = (READ,)
     keeps_only: ClassVar[str] = (
-        "Graph lets no app start a conversation or write in another one's name: take them out by an export"
+        "Graph lets no app start a conversation or write in another one's name: take them out by an export, or have"
+        " somebody sign in to post them"
     )
     server_owned: ClassVar[frozenset[str]] = frozenset({"id"})
     losses: ClassVar[tuple[str, ...]] = (

@@ -55,7 +55,8 @@ class PostedConversations(Conversations):
         LOST_LINK,
         LOST_UNKEPT,
         LARGE,
-        "recipients outside the group are not written to again; categories of posts, and which post a post answered",
+        "recipients outside the group, who are not written to again",
+        "a thread's lock, the categories of posts, and which post a post answered",
     )
     undrilled: ClassVar[str] = "what is posted is mailed to people, and stays"
     restore_items_per_s: ClassVar[float] = 0.5
@@ -93,6 +94,8 @@ class PostedConversations(Conversations):
                 body = {"post": (yield from _as_new(draft, kept))}
                 _taken((yield post(f"{into.path}/{segment(thread)}/reply", body)))
         except Refused as why:
+            if why.reply.ok:  # taken, with an answer that is none: the next turn finds what came of it
+                raise
             return Restored("failed", thread, losses, note=refused(why.reply))
         return Restored("created" if begun else "completed", thread, losses)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Misconfigured, NotPermitted, OwnerMissing
-from shared.graph.steps import Read, Reply, Step
+from shared.graph.steps import Read, Refused, Reply, Step
 from shared.kinds.conversations import POSTS
 from shared.kinds.conversations_posting import LARGE, SPEAKER, WRITE, PostedConversations
 from shared.kinds.event_attachments import LOST_LINK, LOST_UNKEPT
@@ -218,6 +218,11 @@ def test_a_refusal_says_what_to_grant_to_whom() -> None:
     assert "member of the group" in done.note
     late, _ = posted(lunch(), BEGUN, error(413, "RequestEntityTooLarge"))
     assert (late.outcome, late.item_id, late.note) == ("failed", "new", "Graph answered 413 RequestEntityTooLarge")
+
+
+def test_an_answer_that_is_none_leaves_it_to_the_next_turn_to_find_what_came_of_it() -> None:
+    with pytest.raises(Refused):
+        posted(lunch(), Reply(201, b""))
 
 
 def opened(place: Place, *replies: Reply) -> Into:
