@@ -38,6 +38,7 @@ AT_ONCE = 8  # requests to the storage account
 MARKED = 300  # blobs of one row: a name takes some 60 bytes of the 64 KiB
 MOST_ROUNDS = 20  # something archives the blobs as fast as they come back
 SOON_S = 300.0  # until all is asked for
+MARKS_KEPT = timedelta(days=7)
 FAILED_LATELY = timedelta(minutes=30)
 LOOK_S = {"off": 3600.0, "standard": 3600.0, "high": 600.0}  # between two looks whether they are there
 # Azure docs: archive-rehydrate-overview, rehydration priority
@@ -163,7 +164,11 @@ async def _still(house: House, care: CareRow) -> bool:
 
 
 async def tick(house: House) -> None:
+    """Once a day. Marks go when nobody looks at them any more; who still waits then asks anew."""
     await caring.wake(house, tickets.THAW)
+    for row in await house.catalog.cares(house.tenant, TASK):
+        if row.ended_at and MARKS_KEPT < house.clock.now() - row.ended_at < 2 * MARKS_KEPT:
+            await house.catalog.clear_marks(row.care)
 
 
 async def serve(ticket: CareTicket, house: House) -> None:

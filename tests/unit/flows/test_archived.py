@@ -144,6 +144,17 @@ async def test_what_is_archived_again_is_asked_for_again() -> None:
         assert await house.catalog.care(house.tenant, "thaw-restore-one-2") is not None
 
 
+async def test_what_was_found_is_forgotten_a_week_later() -> None:
+    async with archived("contacts") as (there, house, owner):
+        await order(house, owner, "contacts")
+        await drain(there, house)
+        await thaw.tick(house)
+        assert await house.catalog.marks("thaw-restore-one")
+        there.clock.advance(8 * 86_400)
+        await thaw.tick(house)
+        assert not await house.catalog.marks("thaw-restore-one")
+
+
 async def test_a_cancelled_restore_asks_for_nothing_more() -> None:
     async with archived("contacts") as (there, house, owner):
         await order(house, owner, "contacts")
