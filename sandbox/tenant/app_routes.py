@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sandbox.tenant import (
     attachments,
     calendars,
@@ -62,6 +64,14 @@ WORKLOADS = (
 
 
 def all_routes() -> Routes:
+    """The caller's own, who may add to them."""
+    routes = Routes()
+    routes.include(_joined())
+    return routes
+
+
+@cache
+def _joined() -> Routes:
     routes = Routes()
     for module in WORKLOADS:
         routes.include(module.routes)

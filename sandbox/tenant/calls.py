@@ -160,6 +160,7 @@ class Routes:
         self.routes: list[Route] = []
         self.rewrites: list[Rewrite] = []
         self.matchers: list[Matcher] = []
+        self._alike: dict[tuple[int, str], list[Route]] = {}  # those that a path can be, by its length and beginning
 
     def __call__(
         self, method: str, path: str, *roles: str, scope: Scope, query: Iterable[str] | None = ()
@@ -169,6 +170,7 @@ class Routes:
 
         def register(handler: Handler) -> Handler:
             self.routes.append(Route(method, pattern, roles, scope, allowed, handler))
+            self._alike.clear()
             return handler
 
         return register
@@ -178,6 +180,7 @@ class Routes:
         self.rewrites += other.rewrites
         self.matchers += other.matchers
         self.routes.sort(key=Route.rank)
+        self._alike.clear()
 
     def find(self, method: str, segments: tuple[str, ...]) -> Match:
         """The handler for a path; 404 for an unknown path, 405 for a known one that does not take the method."""
@@ -188,9 +191,7 @@ class Routes:
             if found := matcher(method, segments):
                 return found
         allowed = set()
-        for route in self.routes:
-            if len(route.pattern) != len(segments):
-                continue
+        for route in self._like(segments):
             params = route.params(segments)
             if params is not None and route.method == method:
                 return Match(route.handler, params, route.roles, route.scope, route.query)
@@ -203,6 +204,13 @@ class Routes:
                 405, "Request_BadRequest", f"Specified HTTP method is not allowed for the request target: {method}."
             )
         raise Refusal(404, "BadRequest", f"Resource not found for the segment '{segments[-1] if segments else ''}'.")
+
+    def _like(self, segments: tuple[str, ...]) -> list[Route]:
+        key = len(segments), segments[0] if segments else ""
+        if key not in self._alike:
+            several = (route for route in self.routes if len(route.pattern) == len(segments))
+            self._alike[key] = [r for r in several if r.pattern[0] == key[1] or r.pattern[0].startswith("{")]
+        return self._alike[key]
 
 
 def _plain_call(segment: str) -> str:
