@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.canary import Ear, left_in_account, left_in_files
+from tests.collector import collect_rarely
 
 _EAR = pytest.StashKey[Ear]()
 _CLOSING_LINES = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    collect_rarely()
     config.stash[_CLOSING_LINES] = []
     config.stash[_EAR] = ear = Ear()
     logging.getLogger().addHandler(ear)

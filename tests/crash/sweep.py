@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 
+from tests.collector import collect_rarely
 from tests.crash.kind_restores import KIND_RESTORES
 from tests.crash.restores import RESTORES
 from tests.crash.stage import Outcome, SameWorlds, Stage, Story, compare, play, play_two, staged
@@ -142,7 +143,7 @@ def sweep_share(name: str, trial: Trial, share: int) -> Swept:
 
 def processors() -> Executor:
     """Processes of their own: a sweep is all computing, and what it computes in shares nothing."""
-    return ProcessPoolExecutor(SHARES, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(SHARES, mp_context=get_context("spawn"), initializer=collect_rarely)
 
 
 async def sweep_all(pool: Executor, name: str, trial: Trial) -> Swept:
