@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sandbox.tenant.dump import dump
 from sandbox.tenant.oauth import mint, sharepoint_of
 from sandbox.tenant.seed import app_named, make_tenant
 from sandbox.tenant.server import Running, running_tenant
@@ -351,17 +352,16 @@ KEPT = ("wall", "doors", "options")  # of the tenant that runs, whatever it held
 
 
 def save(worlds: Worlds) -> Saved:
-    state = {name: value for name, value in worlds.tenant.__dict__.items() if name not in KEPT}
-    file = io.BytesIO()
-    _Pickler(file, worlds.tenant).dump(state)
-    waiting = list(worlds.queues.waiting)
-    return Saved(file.getvalue(), dict(worlds.blobs.blobs), _copied_rows(worlds.rows), waiting, worlds.clock._now,
-                 dict(worlds.blobs.modified), dict(worlds.blobs.tiers))
+    dump(worlds.tenant)  # digests all files: now, and not again after each return to this moment
+    waiting, blobs = list(worlds.queues.waiting), worlds.blobs
+    return Saved(
+        _packed(worlds.tenant), dict(blobs.blobs), _copied_rows(worlds.rows), waiting, worlds.clock._now,
+        dict(blobs.modified), dict(blobs.tiers),
+    )  # fmt: skip
 
 
 def load(worlds: Worlds, saved: Saved) -> None:
-    kept = {name: getattr(worlds.tenant, name) for name in KEPT}
-    worlds.tenant.__dict__ = _Unpickler(io.BytesIO(saved.tenant), worlds.tenant).load() | kept
+    _unpack(saved.tenant, worlds.tenant)
     worlds.blobs.blobs, worlds.blobs.modified = dict(saved.blobs), dict(saved.modified)
     worlds.blobs.tiers, worlds.blobs.warm_at = dict(saved.tiers), {}
     worlds.blobs.brought_back.clear()
@@ -370,6 +370,30 @@ def load(worlds: Worlds, saved: Saved) -> None:
     worlds.queues.waiting = list(saved.waiting)
     worlds.queues.poison, worlds.queues.sent = [], []
     worlds.clock._now = saved.now
+
+
+_SEEDED: dict[str, bytes] = {}  # making the small tenant takes ten times as long as reading it back
+
+
+def seeded(seed: str, options: Options, **counts: int) -> Tenant:
+    """What `make_tenant` makes, and makes only once in a process."""
+    key = f"{seed} {options} {sorted(counts.items())}"
+    if key not in _SEEDED:
+        _SEEDED[key] = _packed(make_tenant(seed, options, **counts))
+    tenant = Tenant(options)
+    _unpack(_SEEDED[key], tenant)
+    return tenant
+
+
+def _packed(tenant: Tenant) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, tenant).dump({name: value for name, value in tenant.__dict__.items() if name not in KEPT})
+    return file.getvalue()
+
+
+def _unpack(state: bytes, tenant: Tenant) -> None:
+    kept = {name: getattr(tenant, name) for name in KEPT}
+    tenant.__dict__ = _Unpickler(io.BytesIO(state), tenant).load() | kept
 
 
 class _Pickler(pickle.Pickler):
@@ -415,7 +439,7 @@ async def worlds(
     """A simulated tenant and empty stores; `counts` go to the seed. `tls`: over real sockets; else the same tenant code
     without them."""
     clock = VirtualClock()
-    tenant = make_tenant(seed, options or Options(latency_s=0), **counts)
+    tenant = seeded(seed, options or Options(latency_s=0), **counts)
     async with AsyncExitStack() as stack:
         wire: Wire
         if tls:
@@ -453,9 +477,10 @@ def process(
     async def graph(identity: str) -> GraphClient:
         if identity not in clients:
             settings, token = graph_settings(worlds.running), worlds.tokens[identity]
-            own = {own_host(worlds.tenant): Token(worlds.running, identity, sharepoint=True)}
-            closed = identity not in worlds.certified
-            client = GraphClient(settings, token, worlds.clock, None, lambda: 0.5, {} if closed else own)  # type: ignore[arg-type]
+            own = {own_host(worlds.tenant): Token(worlds.running, identity, sharepoint=True)} if (
+                identity in worlds.certified
+            ) else {}
+            client = GraphClient(settings, token, worlds.clock, None, lambda: 0.5, own)  # type: ignore[arg-type]
             client._wire = client._line._wire = ProbedWire(worlds.wire, probe)  # type: ignore[assignment]
             clients[identity] = client
         return clients[identity]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.tenant.dump import dump
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.seed_drives import give_drive
 from shared.catalog.nouns import CareRow, DrillRow
@@ -81,7 +82,7 @@ class Stage:
 
     def seen(self) -> Any:
         """All that anybody in the tenant has, where people see it: not what lies in the scratch mailbox's bin."""
-        seen = tenant_content(self.there)
+        seen = tenant_content(dump(self.there.tenant))
         seen |= {name: {k: v for k, v in seen[name].items() if v} for name in ("lists", "pages")}
         for folder in seen[SCRATCH]["mail"]["folders"]:
             if folder["name"] == "deleteditems":

@@ -39,7 +39,7 @@ def something_kept(play: str, *, changed: bool) -> Callable[[Stage], Awaitable[N
             of_kind.mutate("change")
         whose = ("adele", "crew") if changed else ("bo",)
         stage.notes |= {"order": (selection, of_kind.place(target, "original")), "whose": whose}
-        stage.notes["before"] = _people(stage)
+        stage.notes["before"] = _people(dump(stage.worlds.tenant))
 
     return prepare
 
@@ -54,7 +54,7 @@ def ordering(mode: Mode) -> Callable[[House, Stage], Awaitable[Any]]:
 
 
 def nobody_else_is_touched(stage: Stage) -> list[str]:
-    before, now, whose = stage.notes["before"], _people(stage), stage.notes["whose"]
+    before, now, whose = stage.notes["before"], _people(stage.seen), stage.notes["whose"]
     changed = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
     others = [n for n in sorted(changed) if not (_named(n) & set(whose) or _is_theirs(now.get(n), whose))]
     found = [f"I10 {name} was touched" for name in others]
@@ -71,9 +71,8 @@ def _is_theirs(thing: Any, whose: tuple[str, ...]) -> bool:
     return isinstance(members, list) and any(_named(str(member)) & set(whose) for member in members)
 
 
-def _people(stage: Stage) -> dict[str, Any]:
+def _people(shown: dict[str, Any]) -> dict[str, Any]:
     """Owners by name, those of collections (groups) beside the users."""
-    shown = dump(stage.worlds.tenant)
     people = {name: shown[name] for name in shown if "@" in name}
     return people | {name: one for key in shown.keys() - people.keys() for name, one in shown[key].items()}
 

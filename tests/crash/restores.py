@@ -78,7 +78,7 @@ def ordering(target: str, folder: str, mode: Mode, *kinds: str) -> Callable[[Hou
 
 def nothing_else_is_touched(stage: Stage) -> list[str]:
     """The source as it was; of the target everything that was there, as it was, outside the new folder."""
-    before, now = stage.notes["before"], dump(stage.worlds.tenant)
+    before, now = stage.notes["before"], stage.seen
     found = [f"I10 {user} was touched" for user in before if user != BERND and now[user] != before[user]]
     mine, then = now[BERND], before[BERND]
     found += [f"I10 {path} of the target" for path, item in then["drive"].items() if mine["drive"].get(path) != item]
@@ -97,7 +97,7 @@ def nothing_is_thawed_in_vain(stage: Stage) -> list[str]:
 
 def nothing_is_missing_meanwhile(stage: Stage) -> list[str]:
     """Replacing creates first and removes after: at no instant is there less than before."""
-    before, now = stage.notes["before"], dump(stage.worlds.tenant)
+    before, now = stage.notes["before"], stage.seen
     found = [f"I10 {user} was touched" for user in before if user != ADELE and now[user] != before[user]]
     mine, then = now[ADELE], before[ADELE]
     found += [f"lost: file {path}" for path in then["drive"] if path not in mine["drive"]]

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sandbox.tenant.dump import dump
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.state import Options
 from shared.catalog.ledger_rows import read_outcome, read_restore
@@ -70,6 +71,7 @@ class Stage:
     start: Saved | None = None
     generation: int = 0
     served: int = 0  # bytes downloaded before this trial
+    seen: dict[str, Any] = field(default_factory=dict)  # what people saw when it was looked at last
     notes: dict[str, Any] = field(default_factory=dict)  # of `prepare`, for `check`
     weather: list[dict[str, Any]] = field(default_factory=list)  # faults that are planned while a story is played
     recovered: set[object] = field(default_factory=set)  # worlds at a death from which the rerun came out well
@@ -119,6 +121,7 @@ class Stage:
 
     def broken_now(self) -> list[str]:
         assert self.start is not None
+        self.seen = dump(self.worlds.tenant) if self.story.check else {}
         found = truth.broken_now(self.worlds, self.start, loud=self.story.loud)
         if self.story.backs_up and self.worlds.tenant.generation != self.generation:
             found.append("I10 a backup changed the tenant")
@@ -198,7 +201,7 @@ async def ended(stage: Stage, outcome: Outcome) -> Outcome:
     messages = [one.message.text for one in stage.worlds.queues.sent]
     outcome.broken += left_in({}, stage.worlds.rows.dump(), messages)
     outcome.catalog = await truth.canonical(stage.worlds)
-    outcome.tenant = truth.tenant_content(stage.worlds)
+    outcome.tenant = truth.tenant_content(stage.seen or dump(stage.worlds.tenant))
     outcome.report = report(stage)
     outcome.hops = max((int(row.get("hop") or 0) for row in _lanes_and_restores(stage)), default=0)
     return outcome

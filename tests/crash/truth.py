@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.tenant.dump import dump
 from shared.catalog import keys, rows
 from shared.catalog.catalog import Catalog
 from shared.catalog.ledger_rows import read_run
@@ -277,9 +276,8 @@ def _bare(row: Row) -> dict[str, Any]:
 SERVICE_DATES = ("created", "modified")
 
 
-def tenant_content(worlds: Worlds) -> dict[str, Any]:
+def tenant_content(seen: dict[str, Any]) -> dict[str, Any]:
     """All that people see, without the dates that the service gives to folders."""
-    seen: dict[str, Any] = dump(worlds.tenant)
     for user in seen.values():
         for item in user.get("drive", {}).values():
             if item.get("folder"):
