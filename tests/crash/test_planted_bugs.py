@@ -24,7 +24,7 @@ from shared.model import FeedState, Gone, Kept, Listing, Lost, Mode, Page, Resto
 from shared.vault import address, page
 from shared.vault.memory import MemoryBlobs
 from tests.crash.stage import Stage, compare, play, play_two, staged
-from tests.crash.sweep import STORIES, points
+from tests.crash.sweep import STORIES, points, writes
 from tests.rig import Probe
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -251,14 +251,15 @@ async def _tried(stage: Stage, wanted: Any) -> Any:
     yield await _found(stage, wanted, play(stage, Probe()))
     for n, point in enumerate(_spread(list(points(wanted.trace)))):
         yield await _found(stage, wanted, play(stage, Probe(point.number, point.mode)))
-        if n % 3 == 0:
+        if n % 3 == 0 and stage.story.backs_up:  # of a restore the slower twin is refused: no bug of anybody's
             yield await _found(stage, wanted, play_two(stage, point.number, 7_200))
 
 
 def _spread(several: list[Any], steps: int = 7) -> Iterator[Any]:
-    """All of them, far apart first: most bugs show soon."""
-    for begin in range(steps):
-        yield from several[begin::steps]
+    """All of them, far apart first: most bugs show soon. What writes comes before what only reads."""
+    for some in ([p for p in several if writes(p.name)], [p for p in several if not writes(p.name)]):
+        for begin in range(steps):
+            yield from some[begin::steps]
 
 
 async def _found(stage: Stage, wanted: Any, trial: Any) -> list[str]:
