@@ -25,7 +25,7 @@ VERSION = "3.35.0"  # 3.36 and later want a newer node than long-term distributi
 # all that it needs, by version and digest, from whatever registry npm is set to (the file names none):
 # `npm install --package-lock-only --omit-lockfile-registry-resolved` makes it anew
 LOCK = Path(__file__).resolve().parent / "azurite_lock"
-READY_WITHIN_S = 60.0  # it takes 1-2 s; a loaded machine gets room
+READY_WITHIN_S = 180.0  # it takes 1-2 s; a loaded machine gets room
 ATTEMPTS = 3  # a free port can be taken by another program before Azurite binds it
 
 ACCOUNT = "devstoreaccount1"

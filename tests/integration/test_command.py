@@ -28,7 +28,7 @@ class Terminal:
         mine = {"HOLDFAST_URL": self.up.host_url, "HOLDFAST_TOKEN": self.up.token(app), "NO_PROXY": "127.0.0.1"}
         done = subprocess.run(
             [sys.executable, "-m", "tools.holdfast", *words], cwd=ROOT, env={**os.environ, **mine},
-            capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=900, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout if status < 2 else done.stderr

@@ -45,7 +45,7 @@ class Reading:
 
 def read(vault: Path, to: Path, *more: str) -> Reading:
     command = [sys.executable, str(READER), str(vault), str(to), *more]
-    return Reading(subprocess.run(command, capture_output=True, text=True, env={}, timeout=60, check=False), to)
+    return Reading(subprocess.run(command, capture_output=True, text=True, env={}, timeout=300, check=False), to)
 
 
 @pytest.fixture
