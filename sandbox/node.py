@@ -51,7 +51,8 @@ def install_package(
             tell(f"installing {name} {version} into {_short(home)} (once, up to a minute) ...")
             for part in ("package.json", "package-lock.json"):
                 shutil.copy(lock / part, scratch / part)
-            words = [*tools.npm, "ci", "--no-audit", "--no-fund"]
+            # its cache beside what it installs: a home folder may be missing, or not ours to write
+            words = [*tools.npm, "ci", "--no-audit", "--no-fund", "--cache", str(local / "npm-cache")]
             # npm starts `node` by name for install scripts: it must find ours first
             search = os.pathsep.join([str(tools.node.parent), os.environ.get("PATH", os.defpath)])
             _run(words, scratch, f"npm could not install {name} {version}", {"PATH": search})

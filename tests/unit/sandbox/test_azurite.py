@@ -68,12 +68,13 @@ def test_a_busy_port_is_named() -> None:
 
 
 def test_a_package_is_installed_once_and_whole(tmp_path: Path) -> None:
-    says = "cp package-lock.json node_modules/thing && echo $1 >> ../calls"
+    says = "cp package-lock.json node_modules/thing && echo $1 $5 >> ../calls"
     tools = fake_npm(tmp_path / "bin", f"mkdir -p node_modules/thing && {says}")
     first = node.install_package("thing", "1.0", lock(tmp_path), tools, quiet, local=tmp_path)
     assert node.install_package("thing", "1.0", lock(tmp_path), tools, quiet, local=tmp_path) == first
     assert first.is_dir()
-    assert (tmp_path / "calls").read_text() == "ci\n"  # as the lock file says, and once
+    # as the lock file says, and once; with a cache that needs no home folder
+    assert (tmp_path / "calls").read_text() == f"ci {tmp_path / 'npm-cache'}\n"
 
 
 def test_a_failed_install_leaves_nothing_and_shows_npms_words(tmp_path: Path) -> None:
