@@ -16,6 +16,7 @@ import base64
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from shared.model import Feed, Owner
 
@@ -27,6 +28,7 @@ _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _PLAIN = re.compile(r"[A-Za-z0-9\-._,@]*")
 
 
+@lru_cache(maxsize=8192)  # a page's items are asked for several times each, and a feed's tag stands in every row
 def tag(text: str) -> str:
     """26 base32 characters that stand for an id of any length and alphabet."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
