@@ -31,8 +31,7 @@ run: venv
 
 test: venv
 ifeq ($(strip $(ARGS)),)
-	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q -n auto --ignore=tests/crash --ignore=tests/integration
-	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q tests/crash tests/integration  # they use all processors by themselves
+	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q -n auto --dist loadgroup
 else
 	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q $(ARGS)
 endif

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +16,12 @@ from tests.canary import Ear, left_in_account, left_in_files
 from tests.collector import collect_rarely
 
 _EAR = pytest.StashKey[Ear]()
-_CLOSING_LINES = pytest.StashKey[list[str]]()
+_FIGURES = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     collect_rarely()
-    config.stash[_CLOSING_LINES] = []
+    config.stash[_FIGURES] = Counter()
     config.stash[_EAR] = ear = Ear()
     logging.getLogger().addHandler(ear)
     logging.getLogger("holdfast").setLevel(logging.DEBUG)
@@ -34,9 +36,20 @@ def no_secret_is_logged(request: pytest.FixtureRequest) -> Iterator[None]:
     assert ear.heard == []
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several tells its figures to the one that reports."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = dict(session.config.stash[_FIGURES])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_FIGURES].update(getattr(node, "workeroutput", {}).get("figures", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash[_CLOSING_LINES]:
-        terminalreporter.write_line(line)
+    if figures := config.stash[_FIGURES]:
+        terminalreporter.write_line(", ".join(f"{what}: {number}" for what, number in figures.items()))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -67,6 +80,6 @@ def traffic() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def closing_lines(request: pytest.FixtureRequest) -> list[str]:
-    """Lines appended here are printed when the run ends, for figures that a person should see."""
-    return request.config.stash[_CLOSING_LINES]
+def figures(request: pytest.FixtureRequest) -> Counter[str]:
+    """Printed when the run ends, for a person to see; those of several processes are added up."""
+    return request.config.stash[_FIGURES]

@@ -1,17 +1,11 @@
-"""Dying everywhere: the same story, once for every effect and every way to die at it, on all processors."""
+"""Dying everywhere: the same story, once for every effect and every way to die at it."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from multiprocessing import get_context
 
-from tests.collector import collect_rarely
 from tests.crash.kind_restores import KIND_RESTORES
 from tests.crash.restores import RESTORES
 from tests.crash.stage import Outcome, SameWorlds, Stage, Story, compare, play, play_two, staged
@@ -20,7 +14,6 @@ from tests.rig import Probe
 
 STORIES = {story.name: story for story in (*BACKUPS, *RESTORES, *KIND_RESTORES)}
 DOWNLOADS = ("(signed URL)", "/$value", "/content")
-SHARES = os.cpu_count() or 2
 
 
 @dataclass(slots=True)
@@ -79,7 +72,6 @@ Trial = Callable[[Stage, Outcome, Point], Awaitable[Found]]
 
 
 SECOND_DEATHS = 2
-NEIGHBOURS = 16  # points in a row for one process: they often leave the same worlds
 
 
 async def die(stage: Stage, wanted: Outcome, point: Point) -> Found:
@@ -116,8 +108,8 @@ def writes(name: str) -> bool:
     return verb not in ("get", "page", "read", "size", "list", "GET")
 
 
-async def sweep(name: str, trial: Trial, share: int = 0, shares: int = 1) -> Swept:
-    """A share of the story's points, each from the same beginning."""
+async def sweep(name: str, trial: Trial) -> Swept:
+    """All of the story's points, each from the same beginning."""
     swept = Swept()
     async with staged(STORIES[name]) as stage:
         wanted = await play(stage, Probe())
@@ -125,9 +117,7 @@ async def sweep(name: str, trial: Trial, share: int = 0, shares: int = 1) -> Swe
             swept.note(f"{name}: without any fault", ["the work was never handed on"])
         if wanted.broken:
             swept.note(f"{name}: without any fault", wanted.broken)
-        for n, point in enumerate(chosen(stage.story, wanted.trace)):
-            if n // NEIGHBOURS % shares != share:
-                continue
+        for point in chosen(stage.story, wanted.trace):
             try:
                 found = await trial(stage, wanted, point)
             except Exception as why:  # the recovery itself fell over: a break, and the next point has its turn
@@ -135,21 +125,3 @@ async def sweep(name: str, trial: Trial, share: int = 0, shares: int = 1) -> Swe
             for tried, broken in found.items():
                 swept.note(f"{name}: {tried}", broken)
     return swept
-
-
-def sweep_share(name: str, trial: Trial, share: int) -> Swept:
-    return asyncio.run(sweep(name, trial, share, SHARES))
-
-
-def processors() -> Executor:
-    """Processes of their own: a sweep is all computing, and what it computes in shares nothing."""
-    return ProcessPoolExecutor(SHARES, mp_context=get_context("spawn"), initializer=collect_rarely)
-
-
-async def sweep_all(pool: Executor, name: str, trial: Trial) -> Swept:
-    loop, total = asyncio.get_running_loop(), Swept()
-    for swept in await asyncio.gather(
-        *(loop.run_in_executor(pool, partial(sweep_share, name, trial, share)) for share in range(SHARES))
-    ):
-        total += swept
-    return total

@@ -5,9 +5,7 @@ A seed that fails is printed with its faults and plays the same again.
 
 from __future__ import annotations
 
-import asyncio
 import json
-from concurrent.futures import Executor
 
 import pytest
 
@@ -15,7 +13,7 @@ from tests.crash.kind_restores import KIND_RESTORES
 from tests.crash.restores import ARCHIVED, RESTORES
 from tests.crash.stage import play, staged
 from tests.crash.stories import BACKUPS
-from tests.crash.sweep import SHARES, STORIES, Swept
+from tests.crash.sweep import STORIES, Swept
 from tests.crash.weather import brave
 from tests.rig import Probe
 
@@ -27,11 +25,11 @@ def _seeds(story: str) -> range:
     return SEEDS_OF_A_KIND if STORIES[story] in (ARCHIVED, *KIND_RESTORES) else SEEDS
 
 
-async def _brave_all(story: str, share: int) -> Swept:
+async def _brave_all(story: str) -> Swept:
     swept = Swept()
     async with staged(STORIES[story]) as stage:
         wanted = await play(stage, Probe())
-        for seed in list(_seeds(story))[share::SHARES]:
+        for seed in _seeds(story):
             try:
                 found, weather = await brave(stage, wanted, f"{story}/{seed}")
             except Exception as why:
@@ -40,16 +38,9 @@ async def _brave_all(story: str, share: int) -> Swept:
     return swept
 
 
-def brave_share(story: str, share: int) -> Swept:
-    return asyncio.run(_brave_all(story, share))
-
-
 @pytest.mark.parametrize("story", [story.name for story in (*BACKUPS, *RESTORES, *KIND_RESTORES)])
-async def test_bad_weather_costs_time_and_nothing_else(story: str, pool: Executor, tally: Swept) -> None:
-    loop, swept = asyncio.get_running_loop(), Swept()
-    shares = (loop.run_in_executor(pool, brave_share, story, share) for share in range(SHARES))
-    for part in await asyncio.gather(*shares):
-        swept += part
+async def test_bad_weather_costs_time_and_nothing_else(story: str, tally: Swept) -> None:
+    swept = await _brave_all(story)
     tally += swept
     assert swept.points == len(_seeds(story))
     assert not swept.breaks, swept.told()

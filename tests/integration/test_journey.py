@@ -27,6 +27,7 @@ from sandbox.stack import Plan, Stack
 from shared.kinds import KINDS
 from shared.settings import Settings, read
 
+pytestmark = pytest.mark.xdist_group("journey")  # one stack, made once
 ROOT = Path(__file__).resolve().parents[2]
 ADELE, BERND, CHLOE = (f"{name}@contoso.example" for name in ("adele", "bernd", "chloe"))
 EVERYONE = [ADELE, BERND, CHLOE]

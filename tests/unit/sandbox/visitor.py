@@ -16,9 +16,10 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from sandbox.tenant.oauth import mint
-from sandbox.tenant.seed import app_named, make_tenant
+from sandbox.tenant.seed import app_named
 from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options, Tenant
+from tests.rig import seeded
 
 IMMUTABLE = 'IdType="ImmutableId"'
 FLAGS, SENT, RECEIVED = "Integer 0x0E07", "SystemTime 0x0039", "SystemTime 0x0E06"
@@ -88,7 +89,7 @@ class Visitor:
 async def visiting(
     kind: str = "small", *, traffic: Path | None = None, tenant: Tenant | None = None, **options: Any
 ) -> AsyncIterator[Visitor]:
-    tenant = tenant or make_tenant(kind, Options(**{"latency_s": 0.0, **options}))
+    tenant = tenant or seeded(kind, Options(**{"latency_s": 0.0, **options}))
     async with running_tenant(tenant, traffic=traffic) as running:
         trust = ssl.create_default_context(cafile=running.ca_file)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as session:
