@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from shared.permissions import posting, reads, signed_in, writes  # the project is no package that could be installed
+from shared.permissions import reads, signed_in, signed_writes, writes  # which is not installed
 
 # of everything that can be kept; what a person consents to is the rights of the app that they sign in to
 TABLE: dict[str, dict[str, tuple[str, ...]]] = {
     "backup": {"application": reads(members=True, lossless=True)},
     "restore": {"application": writes(lossless=True)},
     "notes": {"delegated": signed_in()},
-    "posting": {"delegated": posting()},
+    "posting": {"delegated": signed_writes("posting")},
+    "writing": {"delegated": signed_writes("writing")},
 }
 SCHEMES = {"application": "Application", "delegated": "DelegatedWork"}  # as Microsoft's map calls them
 

@@ -130,6 +130,18 @@ KNOBS: tuple[Knob, ...] = (
         "that restores reads it and renews it.", to.secret_url,
     ),
     Knob(
+        "M365_WRITING_CLIENT_ID", "Microsoft 365: identities",
+        "Client id of the public client in which a person signed in to write notes (`python -m "
+        "scripts.sign_in_writing`): restores may then make pages of OneNote in that person's name. The app that takes "
+        "orders and the one that restores both need it. Not set: pages are kept and exported only.",
+        to.guid,
+    ),
+    Knob(
+        "M365_WRITING_TOKEN_URL", "Microsoft 365: identities",
+        "Where that sign-in lies in Key Vault (`https://VAULT.vault.azure.net/secrets/NAME`); the identity of the app "
+        "that restores reads it and renews it.", to.secret_url,
+    ),
+    Knob(
         "M365_TARGET_TENANT_ID", "Microsoft 365: identities",
         "Directory id of a second tenant that may be restored into.", to.guid,
     ),

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from shared.kinds import KINDS, owners
-from shared.kinds.conversations_posting import posting as kept_to_post
-from shared.kinds.kind import Kind
+from shared.kinds.kind import Kind, SignIn
 from shared.kinds.lossless import lossless as kept_whole
+from shared.kinds.signed_writes import written_by
 from shared.model import OwnerType
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -66,10 +66,9 @@ def signed_in(kinds: Iterable[str] = ()) -> tuple[str, ...]:
     return tuple(sorted({role for kind in _named(kinds) if kind.signed_in for role in kind.read_permissions}))
 
 
-def posting(kinds: Iterable[str] = ()) -> tuple[str, ...]:
-    """What a person has to consent to in whose name restores may post, for kinds that no app may write."""
-    able = [kind for kind in kept_to_post().values() if kind.name in {one.name for one in _named(kinds)}]
-    return tuple(sorted({role for kind in able for role in kind.write_permissions}))
+def signed_writes(sign_in: SignIn) -> tuple[str, ...]:
+    """What a person has to consent to in whose name restores may write, for kinds that no app may."""
+    return tuple(sorted({role for kind in written_by(sign_in).values() for role in kind.write_permissions}))
 
 
 def scoped_by_exchange(role: str) -> bool:

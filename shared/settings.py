@@ -24,12 +24,13 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ELSEWHERE = {
     "all": (),
     "backup": (
-        "M365_RESTORE_", "M365_POSTING_TOKEN_URL", "M365_TARGET_CLIENT_", "M365_TARGET_CERTIFICATE_",
+        "M365_RESTORE_", "M365_POSTING_TOKEN_URL", "M365_WRITING_TOKEN_URL", "M365_TARGET_CLIENT_",
+        "M365_TARGET_CERTIFICATE_",
         "M365_TARGET_FEDERATED", "RETENTION_IDENTITY_",
     ),
     "restore": ("M365_BACKUP_", "M365_NOTES_", "RETENTION_IDENTITY_"),
     "care": (
-        "M365_BACKUP_", "M365_NOTES_", "M365_RESTORE_", "M365_POSTING_", "M365_TARGET_CLIENT_",
+        "M365_BACKUP_", "M365_NOTES_", "M365_RESTORE_", "M365_POSTING_", "M365_WRITING_", "M365_TARGET_CLIENT_",
         "M365_TARGET_CERTIFICATE_", "M365_TARGET_FEDERATED",
     ),
 }  # fmt: skip
@@ -85,9 +86,9 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class PostingSignIn:
-    """Where the sign-in of the person lies in whose name group conversations are given back. The app that only takes
-    orders knows that there is one, and not where."""
+class PersonSignIn:
+    """Where the sign-in of the person lies in whose name something is given back that no app may write. The app that
+    only takes orders knows that there is one, and not where."""
 
     client_id: str
     token_url: str = ""
@@ -207,7 +208,8 @@ class Settings:
     sizes: Sizes
     api: Api
     notes: NotesSignIn | None = None
-    posting: PostingSignIn | None = None
+    posting: PersonSignIn | None = None  # group conversations
+    writing: PersonSignIn | None = None  # pages of OneNote
     insights: Secret | None = None  # where OpenTelemetry goes, if it is on
 
 
@@ -253,7 +255,8 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
     asked_for = (*(values["BACKUP_KINDS"] or ()), *(values["BACKUP_USER_KINDS"] or ()))
     if values["BACKUP_LOSSLESS"] != "on" and (idle := [name for name in ONLY_LOSSLESS if name in asked_for]):
         problems.append(f"BACKUP_KINDS: {', '.join(idle)} is kept in the lossless mode alone; set BACKUP_LOSSLESS")
-    notes, posting = _notes(values, problems), _posting(mine, values, problems)
+    notes = _notes(values, problems)
+    posting, writing = (_person(name, mine, values, problems) for name in ("POSTING", "WRITING"))
     stores = _stores(values, problems)
     api = _api(environ, values, problems)
     insights = _insights(environ, values, problems)
@@ -285,6 +288,7 @@ def read(environ: Mapping[str, str], *, kinds: Collection[str] = ()) -> Settings
         api=api,
         notes=notes,
         posting=posting,
+        writing=writing,
         insights=insights,
     )
 
@@ -365,13 +369,13 @@ def _notes(values: Mapping[str, Any], problems: list[str]) -> NotesSignIn | None
     return NotesSignIn(client_id, url, values["M365_NOTES_OWNERS"] or ()) if client_id and url else None
 
 
-def _posting(mine: str, values: Mapping[str, Any], problems: list[str]) -> PostingSignIn | None:
-    client_id, url = values["M365_POSTING_CLIENT_ID"], values["M365_POSTING_TOKEN_URL"]
+def _person(name: str, mine: str, values: Mapping[str, Any], problems: list[str]) -> PersonSignIn | None:
+    client_id, url = values[f"M365_{name}_CLIENT_ID"], values[f"M365_{name}_TOKEN_URL"]
     if mine == "backup":
-        return PostingSignIn(client_id) if client_id else None
+        return PersonSignIn(client_id) if client_id else None
     if bool(client_id) != bool(url):
-        problems.append("M365_POSTING_CLIENT_ID and M365_POSTING_TOKEN_URL belong together: set both or none")
-    return PostingSignIn(client_id, url) if client_id and url else None
+        problems.append(f"M365_{name}_CLIENT_ID and M365_{name}_TOKEN_URL belong together: set both or none")
+    return PersonSignIn(client_id, url) if client_id and url else None
 
 
 def _cloud(values: Mapping[str, Any]) -> Cloud:

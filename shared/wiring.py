@@ -21,12 +21,12 @@ from shared.flows.people import read_map
 from shared.flows.reach import Departments
 from shared.flows.retention import Retention, read_rule
 from shared.kinds import KINDS
-from shared.kinds.conversations_posting import posting
 from shared.kinds.events import Events
 from shared.kinds.files import Files
 from shared.kinds.kind import Kind
 from shared.kinds.lists import Lists
 from shared.kinds.lossless import EXPORTED_TOGETHER, lossless
+from shared.kinds.signed_writes import written_by
 from shared.model import Owner, People
 from shared.ports import Clock, Rows
 from shared.settings import Policy as SettingsPolicy
@@ -235,7 +235,8 @@ def _kinds(settings: Settings) -> Mapping[str, Kind]:
         Events.name: Events(policy.events_people),
         Lists.name: Lists(policy.list_versions, attachments=_attachments(settings)),
         **(lossless(policy.events_people) if policy.lossless else {}),
-        **(posting() if settings.posting else {}),
+        **(written_by("posting") if settings.posting else {}),
+        **(written_by("writing") if settings.writing else {}),
     }
 
 

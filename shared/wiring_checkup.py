@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, get_args
 
 from shared import permissions
 from shared.checkup.instruments import AzureInstruments, Token
@@ -14,7 +14,7 @@ from shared.ports import Clock
 from shared.settings import ByConnectionString, ByFederation, ByIdentity, Registration, Settings, Storage
 from shared.storage import Wire
 from shared.vault.address import VAULT
-from shared.wiring_graph import app_registration, person_tokens, poster_tokens
+from shared.wiring_graph import Person, app_registration, person_tokens, where
 from shared.wiring_storage import Credentials
 from shared.work.tickets import QUEUES
 
@@ -53,12 +53,8 @@ async def make_instruments(
 
 def _people(settings: Settings, clock: Clock) -> dict[App, PersonTokens]:
     """Those who signed in."""
-    found: dict[App, PersonTokens] = {}
-    if settings.notes:
-        found["notes"] = person_tokens(settings, clock)
-    if settings.posting and settings.posting.token_url:
-        found["posting"] = poster_tokens(settings, clock)
-    return found
+    people: tuple[Person, ...] = get_args(Person)
+    return {name: person_tokens(settings, clock, name) for name in people if where(settings, name)}
 
 
 def _azure_token(settings: Settings, credentials: Credentials) -> Token | None:
@@ -110,10 +106,13 @@ def setup_of(settings: Settings, *, in_cloud: bool) -> Setup:
         kinds=permissions.kept(policy.kinds, narrowed=policy.narrowed, lossless=policy.lossless),
         needed={
             "backup": frozenset(reads), "restore": needed, "target": needed,
-            "notes": frozenset(permissions.signed_in(policy.kinds)), "posting": frozenset(permissions.posting()),
+            "notes": frozenset(permissions.signed_in(policy.kinds)),
+            "posting": frozenset(permissions.signed_writes("posting")),
+            "writing": frozenset(permissions.signed_writes("writing")),
         },
         notes=settings.notes.client_id if settings.notes else "",
         posting=settings.posting.client_id if settings.posting else "",
+        writing=settings.writing.client_id if settings.writing else "",
         by_exchange=frozenset(role for role in permissions.ROLE_IDS if permissions.scoped_by_exchange(role)),
     )
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from shared.errors import Misconfigured
 from shared.flows.house import Identity
-from shared.kinds.conversations_posting import WRITE
 from shared.kinds.onenote import OneNote
+from shared.permissions import signed_writes
 from shared.ports import Clock, Graph, Rows
 from shared.settings import (
     ByCertificate,
@@ -21,7 +21,7 @@ from shared.settings import (
     ByFederation,
     ByStoredCertificate,
     NotesSignIn,
-    PostingSignIn,
+    PersonSignIn,
     Proof,
     Registration,
     Settings,
@@ -34,6 +34,9 @@ if TYPE_CHECKING:  # heavy: imported where they are made
     from shared.graph.entra import AppRegistration, PublicClient
     from shared.graph.entra import Proof as EntraProof
     from shared.graph.sign_in import PersonTokens
+
+
+Person = Literal["notes", "posting", "writing"]  # an identity that is somebody's who signed in
 
 
 class Graphs:
@@ -66,8 +69,8 @@ class Graphs:
             sharepoint_hosts=cloud.sharepoint_hosts,
             patience_s=self._settings.sizes.graph_patience_s,
         )
-        if identity in ("notes", "posting"):
-            person = (person_tokens if identity == "notes" else poster_tokens)(self._settings, self._clock)
+        if identity in ("notes", "posting", "writing"):
+            person = person_tokens(self._settings, self._clock, identity)
             client = GraphClient(graph, person, self._clock, None, random.random)
             return await self._exits.enter_async_context(client)
         registration: Registration | None = getattr(self._settings, identity)
@@ -81,32 +84,27 @@ class Graphs:
         return await self._exits.enter_async_context(client)
 
 
-def person_tokens(settings: Settings, clock: Clock) -> PersonTokens:
-    """In the name of whoever signed in to OneNote."""
-    if settings.notes is None:
-        raise _unset("notes")
-    return _tokens(settings, settings.notes, OneNote.read_permissions, clock)
+def where(settings: Settings, identity: Person) -> NotesSignIn | PersonSignIn | None:
+    """What is known of the sign-in, if it is known where it lies."""
+    sign_in: NotesSignIn | PersonSignIn | None = getattr(settings, identity)
+    return sign_in if sign_in and sign_in.token_url else None
 
 
-def poster_tokens(settings: Settings, clock: Clock) -> PersonTokens:
-    """In the name of whoever signed in to post group conversations."""
-    if settings.posting is None or not settings.posting.token_url:
-        raise _unset("posting")
-    return _tokens(settings, settings.posting, (WRITE,), clock)
-
-
-def _tokens(
-    settings: Settings, sign_in: NotesSignIn | PostingSignIn, scopes: tuple[str, ...], clock: Clock
-) -> PersonTokens:
+def person_tokens(settings: Settings, clock: Clock, identity: Person = "notes") -> PersonTokens:
+    """In the name of whoever signed in to read OneNote, to post group conversations, or to write notes."""
     from shared.graph.keyvault import secret
     from shared.graph.sign_in import PersonTokens
 
+    sign_in = where(settings, identity)
+    if sign_in is None:
+        raise _unset(identity)
+    scopes = OneNote.read_permissions if identity == "notes" else signed_writes(identity)
     kept = secret(sign_in.token_url, _identity_of(settings))
     return PersonTokens(public_client(settings, sign_in, scopes), clock, *kept)
 
 
 def public_client(
-    settings: Settings, sign_in: NotesSignIn | PostingSignIn, scopes: tuple[str, ...] = OneNote.read_permissions
+    settings: Settings, sign_in: NotesSignIn | PersonSignIn, scopes: tuple[str, ...] = OneNote.read_permissions
 ) -> PublicClient:
     from shared.graph.entra import PublicClient
 

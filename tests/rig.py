@@ -449,7 +449,7 @@ async def worlds(
             running = near_tenant(tenant, traffic)
             wire = NearWire(running)
         tenant.wall = lambda: clock._now.timestamp()
-        tokens = {app: Token(running, app) for app in ("backup", "restore", "notes", "posting")}
+        tokens = {app: Token(running, app) for app in ("backup", "restore", "notes", "posting", "writing")}
         await wire.start()
         stack.push_async_callback(wire.stop)
         made = Worlds(running, wire, tokens, clock, MemoryBlobs(lambda: clock._now), MemoryRows(), Queues(clock))

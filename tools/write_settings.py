@@ -8,9 +8,9 @@ from pathlib import Path
 
 from shared import permissions
 from shared.kinds import KINDS
-from shared.kinds.conversations_posting import posting
 from shared.kinds.kind import Kind
 from shared.kinds.owners import READ_DELETED_TEAMS, READ_PERMISSIONS
+from shared.kinds.signed_writes import written_by
 from shared.knobs import KNOBS, Knob
 from tools.options import table
 
@@ -62,8 +62,9 @@ def _read(kind: Kind) -> str:
 
 
 def _written(kind: Kind) -> str:
-    if kind.name in posting():
-        return f"kept only; to post, {_listed(posting()[kind.name].write_permissions)}{SIGNED_IN}"
+    if able := written_by("posting", "writing").get(kind.name):
+        act = "post" if able.writes_as == "posting" else "write"
+        return f"kept only; to {act}, {_listed(able.write_permissions)}{SIGNED_IN}"
     return _listed(kind.write_permissions) or "kept only"
 
 

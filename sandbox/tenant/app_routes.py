@@ -31,6 +31,7 @@ from sandbox.tenant import (
     messages,
     migration,
     onenote,
+    onenote_writes,
     photos,
     planner,
     planner_tasks,
@@ -54,7 +55,7 @@ from sandbox.tenant.calls import Routes
 WORKLOADS = (
     directory, groups, group_delta, group_members, group_settings, group_writes, sites, site_columns,
     site_drives, site_lists,
-    site_list_columns, site_list_items, site_pages, onenote,
+    site_list_columns, site_list_items, site_pages, onenote, onenote_writes,
     mail_folders, messages, attachments, contacts, photos, drives, calendars,
     exchange_ids, events, event_delta, event_attachments, mailbox_settings, inbox_rules, categories, profiles,
     todo, todo_children, todo_files, transfer, transitive_members,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 routes = Routes()
 READ = frozenset({"Notes.Read", "Notes.Read.All", "Notes.ReadWrite", "Notes.ReadWrite.All"})
+WRITE = frozenset({"Notes.Create", "Notes.ReadWrite", "Notes.ReadWrite.All"})
 PAGES, MOST_PAGES = 20, 100  # by default, and at most (Graph docs: onenote-error-codes, 20129)
 Show = Callable[[Binder], Json]
 
@@ -32,23 +33,24 @@ def of_the_person(call: Call, params: dict[str, str]) -> Charge:
     return Charge("onenote", call.signed_in or "")
 
 
-def everywhere(path: str, *query: str) -> Callable[[Any], Any]:
+def everywhere(path: str, *query: str, method: str = "GET", among: Routes = routes) -> Callable[[Any], Any]:
     """The same below users, groups and sites."""
 
     def register(handler: Any) -> Any:
         for top in ("users", "groups", "sites"):
-            routes("GET", f"/{top}/{{owner}}/onenote{path}", scope=of_the_person, query=query)(partial(handler, top))
+            url = f"/{top}/{{owner}}/onenote{path}"
+            among(method, url, scope=of_the_person, query=query)(partial(handler, top))
         return handler
 
     return register
 
 
-def _shelf(top: str, call: Call, owner: str) -> NoteShelf:
-    """The owner's, if whoever signed in may see it."""
+def shelf_for(top: str, call: Call, owner: str, scopes: frozenset[str] = READ) -> NoteShelf:
+    """The owner's, if whoever signed in may see it; with `WRITE`, if they may edit it."""
     if call.signed_in is None:
         text = "The request does not contain a valid authentication token. Application-only tokens are not supported."
         raise Refusal(401, "40001", text)
-    if not call.roles & READ:
+    if not call.roles & scopes:
         raise Refusal(403, "40004", "The OAuth token does not have the required scopes to perform this action.")
     if top == "users":
         id = the_user(call, owner).id
@@ -59,7 +61,7 @@ def _shelf(top: str, call: Call, owner: str) -> NoteShelf:
         site = _site(top, call, owner)
         id, seen = site.id, call.signed_in in _members(call.tenant, site)
     shelf = shelf_of(call.tenant, id)
-    if not seen and call.signed_in not in shelf.readers:
+    if not seen and call.signed_in not in (shelf.readers if scopes == READ else shelf.editors):
         raise Refusal(403, "40003", "The user does not have permission to access the requested resource.")
     return shelf
 
@@ -78,7 +80,7 @@ def _members(tenant: Tenant, site: Site) -> set[str]:
     return {*group.members, *group.owners} if group else set()
 
 
-def _missing(what: str) -> Refusal:
+def missing(what: str) -> Refusal:
     return Refusal(404, "20102", f"The specified resource ID does not exist: {what}.")
 
 
@@ -87,18 +89,47 @@ def _missing(what: str) -> Refusal:
 
 @everywhere("/notebooks", "$expand", "$select", "$top", "$skip", "$count")
 async def notebooks(top: str, call: Call, owner: str) -> Answer:
-    shelf = _shelf(top, call, owner)
+    shelf = shelf_for(top, call, owner)
     show = _shown(call, _base(call), call.query.get("$expand", ""))
     books = sorted(shelf.notebooks, key=lambda book: book.name)
     own = {"isDefault": False, "isShared": False, "userRole": "Owner"}
     return skip_page(call, books, lambda book: {**show(book), **own}, default=20, most=100)
 
 
+@everywhere("/notebooks/{id}/sectionGroups", "$top", "$skip", "$count")
+@everywhere("/sectionGroups/{id}/sectionGroups", "$top", "$skip", "$count")
+async def groups_in(top: str, call: Call, owner: str, id: str) -> Answer:
+    groups = _within(top, call, owner, id).groups
+    return skip_page(call, sorted(groups, key=lambda g: g.name), partial(tell_binder, call), default=20, most=100)
+
+
+@everywhere("/notebooks/{id}/sections", "$top", "$skip", "$count")
+@everywhere("/sectionGroups/{id}/sections", "$top", "$skip", "$count")
+async def sections_in(top: str, call: Call, owner: str, id: str) -> Answer:
+    sections = _within(top, call, owner, id).sections
+    return skip_page(call, sorted(sections, key=lambda s: s.name), partial(tell_section, call), default=20, most=100)
+
+
+def _within(top: str, call: Call, owner: str, id: str) -> Binder:
+    found = shelf_for(top, call, owner).binder(id)
+    if found is None or (found.id[:3] == "1-n") != (call.segments[3] == "notebooks"):
+        raise missing("notebook or section group")
+    return found
+
+
+def tell_binder(call: Call, one: Binder) -> Json:
+    return _binder(_base(call), one)
+
+
+def tell_section(call: Call, one: Section) -> Json:
+    return _section(_base(call), one)
+
+
 @everywhere("/sections/{section}", "$select")
 async def section(top: str, call: Call, owner: str, section: str) -> Answer:
-    found = _shelf(top, call, owner).section(section)
+    found = shelf_for(top, call, owner).section(section)
     if found is None:
-        raise _missing("section")
+        raise missing("section")
     return Answer(200, _section(_base(call), found))
 
 
@@ -177,27 +208,29 @@ def _section(base: str, one: Section) -> Json:
 @everywhere("/sections/{section}/pages", "$top", "$skip", "$count", "pagelevel")
 async def section_pages(top: str, call: Call, owner: str, section: str) -> Answer:
     """The newest first; where they stand is told to who asks for `pagelevel`."""
-    shelf = _shelf(top, call, owner)
+    shelf = shelf_for(top, call, owner)
     found = shelf.section(section)
     if found is None:
-        raise _missing("section")
+        raise missing("section")
     if found.locked:
         raise Refusal(403, "40008", "Access is forbidden: the section is protected by a password.")
     if call.query.get("$top", "").isdigit() and int(call.query["$top"]) > MOST_PAGES:
         raise Refusal(400, "20129", f"The maximum value of $top is {MOST_PAGES}.")
-    pages = sorted(found.pages, key=lambda page: page.modified, reverse=True)
-    return skip_page(call, pages, lambda p: _page(call, found, p), default=PAGES, most=MOST_PAGES)
+    now = call.tenant.clock()
+    shown = [page for page in found.pages if page.shows_at is None or page.shows_at <= now]
+    pages = sorted(shown, key=lambda page: page.modified, reverse=True)
+    return skip_page(call, pages, lambda p: tell_page(call, found, p), default=PAGES, most=MOST_PAGES)
 
 
 @everywhere("/pages/{page}", "pagelevel")
 async def page(top: str, call: Call, owner: str, page: str) -> Answer:
-    found = _shelf(top, call, owner).page(page)
+    found = shelf_for(top, call, owner).page(page)
     if found is None:
-        raise _missing("page")
-    return Answer(200, _page(call, *found))
+        raise missing("page")
+    return Answer(200, tell_page(call, *found))
 
 
-def _page(call: Call, section: Section, page: NotePage) -> Json:
+def tell_page(call: Call, section: Section, page: NotePage) -> Json:
     base = _base(call)
     url = f"{base}/pages/{page.id}"
     out: Json = {
@@ -215,10 +248,10 @@ def _page(call: Call, section: Section, page: NotePage) -> Json:
 
 @everywhere("/pages/{page}/content", "includeIDs", "preAuthenticated")
 async def content(top: str, call: Call, owner: str, page: str) -> Answer:
-    shelf = _shelf(top, call, owner)
+    shelf = shelf_for(top, call, owner)
     found = shelf.page(page)
     if found is None:
-        raise _missing("page")
+        raise missing("page")
     if found[1].broken:
         raise Refusal(found[1].broken, "19999", "Something failed, the API cannot share any more information.")
     return Answer(200, _html(_base(call), shelf, found[1]).encode(), {"Content-Type": "text/html"})
@@ -235,9 +268,9 @@ def _html(base: str, shelf: NoteShelf, page: NotePage) -> str:
 
 @everywhere("/resources/{resource}/content")
 async def resource(top: str, call: Call, owner: str, resource: str) -> Answer:
-    found = _shelf(top, call, owner).resources.get(resource)
+    found = shelf_for(top, call, owner).resources.get(resource)
     if found is None:
-        raise _missing("resource")
+        raise missing("resource")
     return Answer(200, found.data, {"Content-Type": found.type})
 
 

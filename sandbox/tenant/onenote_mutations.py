@@ -117,12 +117,14 @@ def delete_section(tenant: Tenant, owner: str, section: str) -> Json:
     return {}
 
 
-def share_notes(tenant: Tenant, owner: str, reader: str) -> Json:
+def share_notes(tenant: Tenant, owner: str, reader: str, edit: bool = False) -> Json:
     """The owner's notebooks are shared with somebody."""
     found = tenant.find_user(reader)
     if found is None:
         raise KeyError(f"no user {reader!r}")
-    _shelf(tenant, owner).readers.add(found.id)
+    shelf = _shelf(tenant, owner)
+    for people in (shelf.readers, shelf.editors) if edit else (shelf.readers,):
+        people.add(found.id)
     return {}
 
 

@@ -32,6 +32,7 @@ class NotePage:
     modified: dt.datetime
     level: int = 0
     broken: int = 0  # the status its content is answered with, if it can't be shown
+    shows_at: dt.datetime | None = None  # when its section lists it
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Section:
     modified: dt.datetime
     pages: list[NotePage] = field(default_factory=list)
     locked: bool = False  # by a password
+    full: bool = False  # takes no more pages
 
 
 @dataclass(slots=True)
@@ -55,6 +57,11 @@ class Binder:
     sections: list[Section] = field(default_factory=list)
     groups: list[Binder] = field(default_factory=list)
 
+    def all_binders(self) -> Iterator[Binder]:
+        yield self
+        for group in self.groups:
+            yield from group.all_binders()
+
     def all_sections(self) -> Iterator[Section]:
         yield from self.sections
         for group in self.groups:
@@ -63,12 +70,16 @@ class Binder:
 
 @dataclass(slots=True)
 class NoteShelf:
-    """`readers`: ids of further people with whom the notebooks are shared."""
+    """`readers`: ids of further people with whom the notebooks are shared; `editors`: who may also change them."""
 
     ids: Ids
     notebooks: list[Binder] = field(default_factory=list)
     resources: dict[str, Resource] = field(default_factory=dict)
     readers: set[str] = field(default_factory=set)
+    editors: set[str] = field(default_factory=set)
+
+    def binder(self, id: str) -> Binder | None:
+        return next((one for book in self.notebooks for one in book.all_binders() if one.id == id), None)
 
     def section(self, id: str) -> Section | None:
         return next((s for book in self.notebooks for s in book.all_sections() if s.id == id), None)

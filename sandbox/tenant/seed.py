@@ -60,6 +60,7 @@ RESTORE_ROLES = frozenset({
 })  # fmt: skip
 SIGNED_IN = frozenset({"Notes.Read.All"})  # what somebody lets the public client `notes` do in their name
 POSTING = frozenset({"Group-Conversation.ReadWrite.All"})  # ... and the public client `posting`
+WRITING = frozenset({"Notes.ReadWrite.All"})  # ... and the public client `writing`
 SHAREPOINT_ROLES = {"backup": frozenset({"Sites.Read.All"}), "restore": frozenset({"Sites.ReadWrite.All"})}
 SEEDED_AT = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
 API = "api://holdfast"
@@ -107,7 +108,7 @@ def add_apps(tenant: Tenant) -> None:
             api_roles={API: api_roles, client_id: api_roles},
             sharepoint_roles=SHAREPOINT_ROLES.get(name, frozenset()),
         )
-    for name, scopes in (("notes", SIGNED_IN), ("posting", POSTING)):
+    for name, scopes in (("notes", SIGNED_IN), ("posting", POSTING), ("writing", WRITING)):
         public = Ids(f"{tenant.options.seed}/{name}").guid()
         tenant.apps[public] = App(public, name, frozenset(), scopes=scopes)
 

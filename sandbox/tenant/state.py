@@ -61,6 +61,7 @@ class Options:
     imports: bool = True  # migration mode exists in the global cloud only (Graph docs: channel-startmigration)
     import_refuses: str = ""  # the code of Exchange's refusal of whatever is imported
     post_shows_s: float = 0  # a reply to a group's thread is accepted, and shows later; how much later is not said
+    note_shows_s: float = 0  # a new page may be missing in its section's listing for a while
     thread_takes_files: bool = True  # a thread's first post may bring files; documented of replies alone
     message_limit: int = 150 * 1024 * 1024
     licences: int = 500

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 Severity = Literal["error", "warning"]
-App = Literal["backup", "restore", "target", "notes", "posting"]
+App = Literal["backup", "restore", "target", "notes", "posting", "writing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Setup:
     needed: Mapping[App, frozenset[str]] = field(default_factory=dict)  # Graph roles by app
     notes: str = ""  # client id of the app in which a person signed in to OneNote
     posting: str = ""  # ... and to post group conversations
+    writing: str = ""  # ... and to write pages of OneNote back
     by_exchange: frozenset[str] = frozenset()  # those of them that Exchange may grant instead
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from shared.checkup.nouns import Account, Credential, Finding, Setup, SignIn
+from shared.checkup.nouns import Account, App, Credential, Finding, Setup, SignIn
 from shared.graph.hosts import CLOUDS
 
 SOON = timedelta(days=30)
@@ -70,19 +70,20 @@ def onenote(setup: Setup, signed: SignIn | None) -> Iterator[Finding]:
         yield _error("wide-role", scope, text, "take the consent away from the app, then sign in again")
 
 
-def posting(setup: Setup, signed: SignIn | None) -> Iterator[Finding]:
-    """Whether restores can post group conversations, where somebody signed in for that, and nothing else."""
+def signed_writes(name: App, setup: Setup, signed: SignIn | None) -> Iterator[Finding]:
+    """Whether restores can post group conversations, or write notes, where somebody signed in for that and nothing
+    else."""
     if signed is None:
         return
-    remedy = SIGN_IN.replace("sign_in_notes", "sign_in_posting")
+    remedy = SIGN_IN.replace("sign_in_notes", f"sign_in_{name}")
     if signed.trouble:
-        yield _error("posting", "posting", signed.trouble, f"sign in again: {remedy}")
+        yield _error(name, name, signed.trouble, f"sign in again: {remedy}")
         return
-    needed, granted = setup.needed.get("posting", frozenset()), {one for one in signed.roles if "." in one}
+    needed, granted = setup.needed.get(name, frozenset()), {one for one in signed.roles if "." in one}
     for scope in sorted(needed - granted):
-        yield _error("posting", scope, f"{signed.account or 'who signed in'} did not consent to {scope}", remedy)
+        yield _error(name, scope, f"{signed.account or 'who signed in'} did not consent to {scope}", remedy)
     for scope in sorted(granted - needed):
-        text = f"the sign-in to post may more than that: it has {scope}"
+        text = f"the sign-in for {name} may more than that: it has {scope}"
         yield _warning("wide-role", scope, text, "take the consent away from the app, then sign in again")
 
 

@@ -86,7 +86,12 @@ def _checks(
     async def posting() -> Iterable[Finding]:
         signed = await instruments.person("posting") if setup.posting else None
         told["posting"] = "" if signed else "group conversations are kept and exported; nobody signed in to post them"
-        return rules.posting(setup, signed)
+        return rules.signed_writes("posting", setup, signed)
+
+    async def writing() -> Iterable[Finding]:
+        signed = await instruments.person("writing") if setup.writing else None
+        told["writing"] = "" if signed else "pages of OneNote are kept and exported; nobody signed in to write them"
+        return rules.signed_writes("writing", setup, signed)
 
     async def credentials() -> Iterable[Finding]:
         found: list[Credential] = await instruments.credentials()
@@ -117,7 +122,7 @@ def _checks(
         more += [("onenote", onenote), ("access", lambda: access(house)), ("owners", lambda: troubled(house))]
         more += [("audit", lambda: audit(house)), ("groups", lambda: groups(house))]
     if "restore" in setup.apps:
-        more.append(("posting", posting))
+        more += [("posting", posting), ("writing", writing)]
     return [*more, ("work", lambda: work(house)), ("apps", lambda: silent(house, setup.role))]
 
 

@@ -16,7 +16,7 @@ from shared.model import Lane, Mode, Owner, OwnerType, People
 from shared.ports import Blobs, Clock, Graph, Parcels, Queue, Reaper, Scope, Warmer
 from shared.vault.vault import Vault
 
-Identity = Literal["backup", "restore", "target", "notes", "posting"]
+Identity = Literal["backup", "restore", "target", "notes", "posting", "writing"]
 Thaw = Literal["off", "standard", "high"]  # how archived bytes come back that an order reads; off: a person does it
 
 

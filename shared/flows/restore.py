@@ -187,8 +187,8 @@ class Work:
             if name in self.progress.kinds_done:
                 continue
             kind = self.house.kinds[name]
-            posts = kind.writes_signed_in and not kind.withheld(place)
-            graph = await self.house.graph("posting") if posts else restorer
+            signed_in = "" if kind.withheld(place) else kind.writes_as
+            graph = await self.house.graph(signed_in) if signed_in else restorer
             view = await View.of(self.house, kind, self.row.selection.owner, self.row.selection.at)
             lane = scope(Lane(place.owner, kind.lane), restoring=True)
             walk = Walk(self.house, graph, lane, dry=self.row.preview, restoring=True, whom=whom.answer)

@@ -248,7 +248,7 @@ def _told(key: PrivateKeyTypes, chain: Iterable[x509.Certificate]) -> dict[str, 
     return {"private_key": plain.decode(), "public_certificate": certificates}
 
 
-SIGN_IN = "sign in again (python -m scripts.sign_in_notes or .sign_in_posting)"
+SIGN_IN = "sign in again (python -m scripts.sign_in_notes, .sign_in_posting or .sign_in_writing)"
 # What to do about Entra's error codes (Entra docs: AADSTS error codes)
 REMEDIES = {
     7000215: "the client secret is wrong: set the secret's value, not its id",

@@ -19,7 +19,7 @@ from shared.ports import Clock
 
 log = logging.getLogger("holdfast.sign_in")
 RENEWED = timedelta(days=1)  # a refresh token lives 90 days from its last use (Entra docs: refresh-tokens)
-NOT_OURS = "the key vault's secret holds no sign-in: sign in (python -m scripts.sign_in_notes or .sign_in_posting)"
+NOT_OURS = "the key vault's secret holds no sign-in: sign in (python -m scripts.sign_in_...)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class PersonTokens:
         """Read each time: somebody may have signed in anew, and other instances renew it as well."""
         kept = read(self._load())
         if kept.client_id != self._app.client_id:
-            named = "M365_NOTES_CLIENT_ID or M365_POSTING_CLIENT_ID"
+            named = "M365_NOTES_CLIENT_ID, M365_POSTING_CLIENT_ID or M365_WRITING_CLIENT_ID"
             raise Misconfigured(f"the sign-in in the key vault is that of another app: {named} names it")
         self.account = kept.account
         client = _client(self._app)

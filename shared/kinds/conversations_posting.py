@@ -20,7 +20,7 @@ from shared.graph.steps import Refused, Reply, Steps, foretold, get, post, read,
 from shared.kinds import conversations
 from shared.kinds.conversations import POSTS, Conversations
 from shared.kinds.event_attachments import LOST_LINK, LOST_UNKEPT, MEMBER, PART, foreseen
-from shared.kinds.kind import Into, Kind
+from shared.kinds.kind import Into, SignIn
 from shared.model import Json, Kept, Mode, Part, Place, Restored
 
 WRITE = "Group-Conversation.ReadWrite.All"
@@ -36,7 +36,7 @@ ASIDE = "a conversation lies in no folder: it is posted only where the order nam
 
 class PostedConversations(Conversations):
     write_permissions: ClassVar[tuple[str, ...]] = (WRITE,)
-    writes_signed_in: ClassVar[bool] = True
+    writes_as: ClassVar[SignIn] = "posting"
     tells_people: ClassVar[str] = MAILED
     shows_late: ClassVar[bool] = True  # a reply is accepted, then delivered (Graph docs: conversationthread-reply)
     in_order: ClassVar[bool] = True
@@ -98,11 +98,6 @@ class PostedConversations(Conversations):
                 raise
             return Restored("failed", thread, losses, note=refused(why.reply))
         return Restored("created" if begun else "completed", thread, losses)
-
-
-def posting() -> dict[str, Kind]:
-    """The kinds as they are where somebody signed in to post."""
-    return {Conversations.name: PostedConversations()}
 
 
 def refused(reply: Reply) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from shared.errors import Misconfigured
 from shared.graph.steps import Steps
@@ -25,6 +25,9 @@ from shared.model import (
     Taken,
     Version,
 )
+
+# of a person: to post what is mailed, to write notes
+SignIn = Literal["", "posting", "writing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Kind(ABC):
     signed_in: ClassVar[bool] = False  # read in the name of a person who signed in; the roles are then their scopes
     only_lossless: ClassVar[bool] = False  # kept only where the lossless mode is on (BACKUP_LOSSLESS)
     # given back in the name of a person who signed in for it, and in their tenant only; the roles are then their scopes
-    writes_signed_in: ClassVar[bool] = False
+    writes_as: ClassVar[SignIn] = ""
     tells_people: ClassVar[str] = ""  # whom giving back tells of it, where it can't be done quietly
     shows_late: ClassVar[bool] = False  # what was given may show later than it is taken: nothing is repeated at once
     spare_permissions: ClassVar[tuple[str, ...]] = ()  # of the restore, only where there is no better way
@@ -145,8 +148,8 @@ class Kind(ABC):
 
     def withheld(self, place: Place) -> str:
         """Why nothing of the kind is given back into this place, whatever the item; "" where it is."""
-        if self.writes_signed_in and place.tenant:
-            return f"{self.title}: whoever signed in to post them belongs to one tenant: take them out by an export"
+        if self.writes_as and place.tenant:
+            return f"{self.title}: whoever signed in to write them belongs to one tenant: take them out by an export"
         if self.tells_people and not place.notify:
             return f"{self.title}: {self.tells_people}: given back only where the order says place.notify"
         return self.keeps_only

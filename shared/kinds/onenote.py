@@ -29,7 +29,8 @@ class OneNote(KeptOnly):
         "older versions of pages, and notebooks that are not shared with whoever signed in, are not shown",
     )
     keeps_only: ClassVar[str] = (
-        "pages of OneNote are kept to be read and exported; notebooks come back as files, with the kind `files`"
+        "pages of OneNote are kept to be read and exported: no app may write them, and nobody signed in to "
+        "(M365_WRITING_CLIENT_ID); notebooks come back as files, with the kind `files`"
     )
     excuses: ClassVar[Mapping[str, str]] = {}
     tree_days: ClassVar[int] = 1  # whole on every run as it is

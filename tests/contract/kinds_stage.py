@@ -21,9 +21,9 @@ from shared.catalog.nouns import OutcomeRow, RestoreRow, RunRow
 from shared.flows import plan, restore
 from shared.flows.house import House, Limits, Policy
 from shared.kinds import KINDS
-from shared.kinds.conversations_posting import posting
 from shared.kinds.kind import Kind
 from shared.kinds.lossless import lossless
+from shared.kinds.signed_writes import written_by
 from shared.model import Feed, Mode, Owner, OwnerType, Place, Selection, Version
 from shared.vault.memory import MemoryBlobs
 from tests.rig import Probe, Worlds, drain, process, worlds
@@ -34,7 +34,9 @@ EVERY_OWNER = get_args(OwnerType)
 CONTENT = ("/$value", "/content", "/contentStream", "download GET")  # requests for an item's own bytes
 
 
-LOSSLESS, POSTING = "+lossless", "+posting"  # the end of a play's name
+LOSSLESS = "+lossless"  # the end of a play's name
+SIGNED_WRITES = written_by("posting", "writing")
+SIGNED_PLAYS = ("+posting", "+writing")
 IN_BOTH_MODES = ("mail",)  # the one that streams make new items of
 
 
@@ -43,7 +45,7 @@ def played(name: str) -> list[str]:
     for the mode that keeps it whole, or for the sign-in that gives it back."""
     _, *others = [owner_type for owner_type in EVERY_OWNER if owner_type in KINDS[name].owner_types]
     modes = [name + LOSSLESS] if name in IN_BOTH_MODES else []
-    modes += [name + POSTING] if name in posting() else []
+    modes += [f"{name}+{SIGNED_WRITES[name].writes_as}"] if name in SIGNED_WRITES else []
     return [name, *(f"{name}@{owner_type}" for owner_type in others), *modes]
 
 
@@ -53,7 +55,8 @@ def kind_of(play: str) -> Kind:
 
 def kinds_in(play: str) -> Mapping[str, Kind]:
     """All kinds as they are where this one plays."""
-    return {**KINDS, **(lossless() if play.endswith(LOSSLESS) else {}), **(posting() if play.endswith(POSTING) else {})}
+    whole, signed_in = play.endswith(LOSSLESS), play.endswith(SIGNED_PLAYS)
+    return {**KINDS, **(lossless() if whole else {}), **(SIGNED_WRITES if signed_in else {})}
 
 
 def owner_type_of(play: str) -> OwnerType:
@@ -101,7 +104,7 @@ class Stage:
     def _reader(self, app: str) -> str:
         """Who reads the kind, or gives it back: the app, or the one in which a person signed in."""
         signed_in = {"backup": "notes"} if self.kind.signed_in else {}
-        signed_in |= {"restore": "posting"} if self.kind.writes_signed_in else {}
+        signed_in |= {"restore": self.kind.writes_as} if self.kind.writes_as else {}
         return signed_in.get(app, app)
 
     def place(self, owner: Owner, folder: str) -> Place:
@@ -152,6 +155,9 @@ class Stage:
             user: User = tenant.add_user(name, name.capitalize())
             tenant.add_mailbox(user)
             give_drive(tenant, user)
+            if self.kind.signed_in:
+                first = next(iter(tenant.users.values())).upn
+                mutate(tenant, [{"do": "share_notes", "owner": user.upn, "reader": first, "edit": True}])
         else:
             quiet = {"resourceBehaviorOptions": ["WelcomeEmailDisabled"]}  # as a group of Teams: joining sends no mail
             first = next(iter(tenant.users.values())).id

@@ -113,7 +113,7 @@ class Stage:
         worlds, tenant = self.worlds, self.worlds.tenant
         rows = sum(len(p.rows) for partitions in worlds.rows._tables.values() for p in partitions.values())
         asked = worlds.running.traffic
-        given = asked.writes["restore"] + asked.writes["posting"]
+        given = sum(asked.writes[app] for app in ("restore", "posting", "writing"))
         thawed = worlds.blobs.brought_back.total()
         stores = (worlds.rows._written, rows, len(worlds.blobs.blobs), thawed, len(worlds.queues.waiting))
         uploads = sum(n for name, n in asked.shapes.items() if name.startswith("upload "))

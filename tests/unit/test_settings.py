@@ -21,7 +21,7 @@ from shared.settings import (
     ByConnectionString,
     ByFederation,
     ByIdentity,
-    PostingSignIn,
+    PersonSignIn,
     Secret,
     Settings,
     read,
@@ -307,23 +307,27 @@ SIGN_IN = {
 }
 
 
-def test_a_sign_in_to_post_needs_its_app_and_its_place() -> None:
+@pytest.mark.parametrize("name", ["POSTING", "WRITING"])
+def test_a_sign_in_to_give_back_needs_its_app_and_its_place(name: str) -> None:
     id, url = SIGN_IN.values()
-    with pytest.raises(Misconfigured, match="M365_POSTING_CLIENT_ID and M365_POSTING_TOKEN_URL belong together"):
-        read(with_(M365_POSTING_CLIENT_ID=id))
-    assert read(with_(M365_POSTING_CLIENT_ID=id, M365_POSTING_TOKEN_URL=url)).posting == PostingSignIn(id, url)
-    assert read(GOOD).posting is None
+    with pytest.raises(Misconfigured, match=f"M365_{name}_CLIENT_ID and M365_{name}_TOKEN_URL belong together"):
+        read(with_(**{f"M365_{name}_CLIENT_ID": id}))
+    both = {f"M365_{name}_CLIENT_ID": id, f"M365_{name}_TOKEN_URL": url}
+    assert getattr(read(with_(**both)), name.lower()) == PersonSignIn(id, url)
+    assert getattr(read(GOOD), name.lower()) is None
 
 
+@pytest.mark.parametrize("app", ["POSTING", "WRITING"])
 @pytest.mark.parametrize(("role", "name"), [("backup", "TOKEN_URL"), ("care", "TOKEN_URL"), ("care", "CLIENT_ID")])
-def test_only_who_restores_may_hold_the_sign_in_to_post(role: str, name: str) -> None:
-    with pytest.raises(Misconfigured, match=f"M365_POSTING_{name}: belongs to another app"):
-        read(with_(HOLDFAST_ROLE=role, **{f"M365_POSTING_{name}": SIGN_IN[name]}))
+def test_only_who_restores_may_hold_a_sign_in_that_writes(app: str, role: str, name: str) -> None:
+    with pytest.raises(Misconfigured, match=f"M365_{app}_{name}: belongs to another app"):
+        read(with_(HOLDFAST_ROLE=role, **{f"M365_{app}_{name}": SIGN_IN[name]}))
 
 
-def test_the_app_that_takes_orders_knows_that_they_can_be_posted_and_not_where_the_sign_in_lies() -> None:
-    settings = read(with_(HOLDFAST_ROLE="backup", M365_POSTING_CLIENT_ID=SIGN_IN["CLIENT_ID"]))
-    assert settings.posting == PostingSignIn(SIGN_IN["CLIENT_ID"])
-    assert not wiring._kinds(settings)["conversations"].keeps_only
-    with pytest.raises(Misconfigured, match="M365_POSTING"):
-        wiring_graph.poster_tokens(settings, wiring.UtcClock())
+@pytest.mark.parametrize(("app", "kind"), [("posting", "conversations"), ("writing", "onenote")])
+def test_the_app_that_takes_orders_knows_that_somebody_signed_in_and_not_where_that_lies(app: str, kind: str) -> None:
+    settings = read(with_(HOLDFAST_ROLE="backup", **{f"M365_{app.upper()}_CLIENT_ID": SIGN_IN["CLIENT_ID"]}))
+    assert getattr(settings, app) == PersonSignIn(SIGN_IN["CLIENT_ID"])
+    assert not wiring._kinds(settings)[kind].keeps_only
+    with pytest.raises(Misconfigured, match=f"M365_{app.upper()}"):
+        wiring_graph.person_tokens(settings, wiring.UtcClock(), app)  # type: ignore[arg-type]

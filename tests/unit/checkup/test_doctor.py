@@ -15,7 +15,7 @@ from shared.checkup.nouns import Account, App, Checkup, Credential, Registered, 
 from shared.errors import NotPermitted
 from shared.flows import doctor, plan
 from shared.flows.house import Policy
-from shared.permissions import posting, reads
+from shared.permissions import reads, signed_writes
 from shared.ports import Clock
 from tests.rig import Token, Worlds, drain, process, worlds
 
@@ -153,26 +153,31 @@ async def test_which_of_its_ways_onenote_is_kept_is_told(
 
 
 @pytest.mark.parametrize(("client", "signed", "says", "trouble"), [
+    ("", SignIn("writing"), "nobody signed in to write", []),
+    ("c1", SignIn("writing", frozenset({"Notes.ReadWrite.All", "openid"}), account="ann@x"), "", []),
+    ("c1", SignIn("writing", frozenset({"Notes.Create"}), account="ann@x"), "",
+     [("writing", "Notes.ReadWrite.All"), ("wide-role", "Notes.Create")]),
     ("", SignIn("posting"), "nobody signed in to post", []),
     ("c1", SignIn("posting", frozenset({"Group-Conversation.ReadWrite.All", "openid"}), account="ann@x"), "", []),
     ("c1", SignIn("posting", trouble="AADSTS700082"), "", [("posting", "posting")]),
     ("c1", SignIn("posting", frozenset({"Group.ReadWrite.All"}), account="ann@x"), "",
      [("posting", "Group-Conversation.ReadWrite.All"), ("wide-role", "Group.ReadWrite.All")]),
 ])  # fmt: skip
-async def test_whether_conversations_can_be_posted_is_told_where_things_are_given_back(
+async def test_whether_a_person_s_sign_in_gives_back_is_told_where_things_are_given_back(
     client: str, signed: SignIn, says: str, trouble: list[tuple[str, str]]
 ) -> None:
     async with worlds("small") as there:
         instruments = lent(there)
         setup = instruments.setup
         apps = {**setup.apps, "restore": Registered("app", setup.tenant)}
-        needed = {**setup.needed, "posting": frozenset(posting())}
-        instruments.setup, instruments.signed = replace(setup, apps=apps, posting=client, needed=needed), signed
+        needed = {**setup.needed, signed.app: frozenset(signed_writes(signed.app))}  # type: ignore[arg-type]
+        ours = {signed.app: client, "apps": apps, "needed": needed}
+        instruments.setup, instruments.signed = replace(setup, **ours), signed  # type: ignore[arg-type]
         checkup = await looked(there, instruments)
-        [check] = [check for check in checkup.checks if check.name == "posting"]
+        [check] = [check for check in checkup.checks if check.name == signed.app]
         assert says in check.text
-        assert [one for one in found(checkup) if one[0] in ("posting", "wide-role")] == trouble
-        assert "posting" not in [check.name for check in (await looked(there, lent(there))).checks]
+        assert [one for one in found(checkup) if one[0] in (signed.app, "wide-role")] == trouble
+        assert signed.app not in [check.name for check in (await looked(there, lent(there))).checks]
 
 
 async def test_what_the_newest_runs_were_refused_is_told_of_everyone() -> None:

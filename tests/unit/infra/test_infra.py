@@ -287,6 +287,8 @@ NOT_IN_AZURE = {
     "M365_NOTES_OWNERS": "as above",
     "M365_POSTING_CLIENT_ID": "so does this; through moreBackupSettings and moreRestoreSettings (docs/kinds)",
     "M365_POSTING_TOKEN_URL": "as above, through moreRestoreSettings alone",
+    "M365_WRITING_CLIENT_ID": "so does this; through moreBackupSettings and moreRestoreSettings (docs/kinds)",
+    "M365_WRITING_TOKEN_URL": "as above, through moreRestoreSettings alone",
     "RESTORE_MODE": "its default is right; through moreSettings",
     "API_RATE_PER_MIN": "its default is right; through moreSettings",
     "API_ISSUERS": "follows from the tenant",

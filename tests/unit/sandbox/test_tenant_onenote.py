@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sandbox.tenant.happenings import mutate
 from sandbox.tenant.oauth import mint
 from sandbox.tenant.seed import app_named
+from shared.kinds.onenote_writing import multipart
 from tests.unit.sandbox.visitor import Visitor, visiting
 
 WHOLE = "sections,sectionGroups($expand=sections,sectionGroups($levels=max;$expand=sections))"
@@ -105,3 +108,119 @@ async def test_too_many_requests_are_refused_without_a_word_about_when() -> None
         assert [r.status for r in replies[:120]] == [200] * 120
         assert (replies[120].status, replies[120].code) == (429, "20166")
         assert "Retry-After" not in replies[120].headers
+
+
+# --- what it takes
+
+PAGE = "<!DOCTYPE html><html><head><title>New <i>one</i></title>{head}</head><body{more}>{body}</body></html>"
+
+
+def editing(visitor: Visitor, who: str = "adele", scopes: str = "Notes.ReadWrite.All") -> None:
+    signed_in(visitor, who, scopes)
+
+
+async def add(visitor: Visitor, body: str, *parts: tuple[str, str, bytes], head: str = "", more: str = "") -> Any:
+    text = PAGE.format(head=head, body=body, more=more).encode()
+    type_, data = multipart([("Presentation", "text/html", text), *parts])
+    path = f"{top(visitor)}/sections/{(await section(visitor))['id']}/pages"
+    return await visitor.ask("POST", path, app="notes", data=data, headers={"Content-Type": type_})
+
+
+async def shown(visitor: Visitor, page: Any) -> str:
+    reply = await visitor.ask("GET", f"{top(visitor)}/pages/{page['id']}/content", app="notes")
+    return str(reply.body.decode().partition("<body")[2].partition(">")[2])
+
+
+async def test_a_page_is_made_of_its_text_and_the_parts_that_it_names() -> None:
+    async with visiting() as visitor:
+        editing(visitor)
+        body = '<div data-id="mine"><p id="x">a</p><img src="name:dot" alt="dot" /></div><!-- b --><script>c</script>'
+        body += '<object data="name:file" data-attachment="a.pdf" type="application/pdf" /><img src="name:none" />'
+        head = '<meta name="created" content="2015-07-22T09:00:00-08:00" />'
+        parts = (("dot", "image/png", b"\x89PNG\r\n\r\n--x"), ("file", "application/pdf", b"%PDF"))
+        reply = await add(visitor, body, *parts, head=head)
+        page = reply.body
+        assert (reply.status, page["title"], page["createdDateTime"]) == (201, "New one", "2015-07-22T17:00:00Z")
+        html = await shown(visitor, page)
+        assert html.startswith('<div style="position:absolute;left:48px;top:120px;width:624px" data-id="_default">')
+        assert '<div data-id="mine"><p>a</p><img ' in html
+        assert all(gone not in html for gone in ("name:", "script", "<!--", 'id="x"'))
+        image = await visitor.ask("GET", html.split('data-fullres-src="')[1].split('"')[0], app="notes")
+        assert image.body == b"\x89PNG\r\n\r\n--x"
+
+
+async def test_boxes_with_a_place_keep_it_and_boxes_without_meaning_are_taken_apart() -> None:
+    async with visiting() as visitor:
+        editing(visitor)
+        body = '<div style="position:absolute;left:9px"><div><p>in</p></div></div><div><p>out</p></div>'
+        there = (await add(visitor, body, more=' data-absolute-enabled="true"')).body
+        html = await shown(visitor, there)
+        assert html.count("<div") == 2
+        assert '<div style="position:absolute;left:9px"><p>in</p></div>' in html
+        flat = await shown(visitor, (await add(visitor, body)).body)
+        assert flat.count("<div") == 1
+
+
+async def test_what_is_beyond_six_parts_is_left_out_in_silence() -> None:
+    async with visiting() as visitor:
+        editing(visitor)
+        body = "".join(f'<img src="name:i{n}" />' for n in range(7))
+        reply = await add(visitor, body, *[(f"i{n}", "image/png", b"x") for n in range(7)])
+        assert reply.status == 201
+        assert (await shown(visitor, reply.body)).count("<img") == 5
+
+
+@pytest.mark.parametrize(("type_", "body", "code"), [
+    ("application/json", b"{}", "20131"),
+    ("text/html", b"<html><body><p>a</body></html>", "20100"),
+    ("multipart/form-data; boundary=b", (b"--b\r\nContent-Disposition: form-data; name=\"x\"\r\nContent-Type: text/html"
+     b"\r\n\r\n<p/>\r\n--b--\r\n"), "20001"),
+    ("multipart/form-data; boundary=b", b"--b\nContent-Disposition: form-data; name=\"Presentation\"\n\n<p/>\n--b--\n",
+     "20011"),
+    ("multipart/form-data; boundary=b", (b"--b\r\nContent-Disposition: form-data; name=\"Presentation\"\r\n\r\n<p/>\r\n"
+     b"--b--\r\n"), "20012"),
+    ("text/html", b"<html><head><meta name=\"created\" content=\"soon\" /></head><body /></html>", "20007"),
+])  # fmt: skip
+async def test_a_malformed_page_is_refused(type_: str, body: bytes, code: str) -> None:
+    async with visiting() as visitor:
+        editing(visitor)
+        path = f"{top(visitor)}/sections/{(await section(visitor))['id']}/pages"
+        reply = await visitor.ask("POST", path, app="notes", data=body, headers={"Content-Type": type_})
+        assert (reply.status, reply.code) == (400, code)
+
+
+async def test_names_are_checked_and_alone_among_their_siblings() -> None:
+    async with visiting() as visitor:
+        editing(visitor)
+        book = (await visitor.get(f"{top(visitor)}/notebooks", app="notes"))["value"][0]
+        base = f"{top(visitor)}/notebooks"
+        for path, name, code in (
+            (base, "work", "20117"), (base, "a/b", "20115"), (base, "Q" * 129, "20155"), (base, " ", "20152"),
+            (f"{base}/{book['id']}/sections", "R&D", "20153"), (f"{base}/{book['id']}/sections", "plans", "20117"),
+            (f"{base}/{book['id']}/sectionGroups", "Q" * 51, "20155"), (f"{base}/gone/sections", "x", "20102"),
+        ):  # fmt: skip
+            assert (await visitor.ask("POST", path, app="notes", json={"displayName": name})).code == code
+        made = await visitor.ask("POST", base, app="notes", json={"displayName": "R&D"})
+        group = await visitor.ask("POST", f"{base}/{made.body['id']}/sectionGroups", app="notes",
+                                  json={"displayName": "Inside"})  # fmt: skip
+        inside = f"{top(visitor)}/sectionGroups/{group.body['id']}"
+        for below in ("sections", "sectionGroups"):
+            reply = await visitor.ask("POST", f"{inside}/{below}", app="notes", json={"displayName": "Deep"})
+            assert reply.status == 201
+            assert [one["id"] for one in (await visitor.get(f"{inside}/{below}", app="notes"))["value"]] == [
+                reply.body["id"]
+            ]
+
+
+async def test_who_may_read_may_not_edit() -> None:
+    async with visiting() as visitor:
+        editing(visitor, "bernd")
+        path, body = f"{top(visitor)}/notebooks", {"displayName": "Mine"}
+        share = {"do": "share_notes", "owner": "adele@contoso.example", "reader": "bernd@contoso.example"}
+        mutate(visitor.tenant, [share])
+        assert (await visitor.ask("POST", path, app="notes", json=body)).code == "40003"
+        mutate(visitor.tenant, [{**share, "edit": True}])
+        assert (await visitor.ask("POST", path, app="notes", json=body)).status == 201
+        editing(visitor, "bernd", "Notes.Read.All")
+        assert (await visitor.ask("POST", path, app="notes", json=body)).code == "40004"
+        assert (await visitor.ask("POST", path, json=body)).code == "40001"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from sandbox.tenant.happenings import mutate
 from sandbox.tenant.seed import app_named, make_tenant
 from sandbox.tenant.server import Running, running_tenant
 from sandbox.tenant.state import Options
-from scripts import sign_in_notes, sign_in_posting
+from scripts import sign_in_notes, sign_in_posting, sign_in_writing
 from shared import wiring, wiring_graph
 from shared.errors import Misconfigured, NotPermitted
 from shared.graph.entra import PublicClient
@@ -115,17 +116,34 @@ async def test_nothing_of_it_is_said_or_logged(desk: Desk, caplog: pytest.LogCap
     assert token not in told
 
 
-async def test_who_signs_in_to_post_consents_to_that_alone(desk: Desk) -> None:
+SIGN_INS = [
+    (sign_in_posting, "posting", "Group-Conversation.ReadWrite.All", "conversations"),
+    (sign_in_writing, "writing", "Notes.ReadWrite.All", "onenote"),
+]
+
+
+async def signed_in_by(desk: Desk, script: ModuleType, name: str) -> None:
     tenant = desk.running.tenant
-    client = app_named(tenant, "posting").client_id
-    words = ["--tenant", tenant.id, "--client-id", client, "--login-url", desk.running.doors.login]
-    words += ["--ca-file", str(desk.running.ca_file), "--secret-url", "https://v.vault.azure.net/secrets/notes"]
-    args = sign_in_posting.form().parse_args(words)
+    words = ["--tenant", tenant.id, "--client-id", app_named(tenant, name).client_id]
+    words += ["--login-url", desk.running.doors.login, "--ca-file", str(desk.running.ca_file)]
+    args = script.form().parse_args([*words, "--secret-url", "https://v.vault.azure.net/secrets/notes"])
     args.secret_url = desk.url
-    say = partial(desk._said, who="adele")
-    assert await sign_in_posting.run(args, say, Identity, **desk.options) == 0
-    assert tenant.refresh_tokens[desk.kept[-1].refresh_token][1] == {"Group-Conversation.ReadWrite.All"}
-    assert f"M365_POSTING_CLIENT_ID={client}" in desk.said[-1]
+    assert await script.run(args, partial(desk._said, who="adele"), Identity, **desk.options) == 0
+
+
+@pytest.mark.parametrize(("script", "name", "scope", "kind"), SIGN_INS)
+async def test_who_signs_in_to_give_back_consents_to_that_alone(
+    desk: Desk, script: ModuleType, name: str, scope: str, kind: str
+) -> None:
+    await signed_in_by(desk, script, name)
+    assert desk.running.tenant.refresh_tokens[desk.kept[-1].refresh_token][1] == {scope}
+    client = app_named(desk.running.tenant, name).client_id
+    assert f"M365_{name.upper()}_CLIENT_ID={client}" in desk.said[-1]
+
+
+async def test_what_a_sign_in_to_post_leaves_opens_the_group_s_threads(desk: Desk) -> None:
+    tenant = desk.running.tenant
+    await signed_in_by(desk, sign_in_posting, "posting")
     settings = GraphSettings(f"{desk.running.doors.graph}/v1.0", ca_file=str(desk.running.ca_file))
     tokens = desk.tokens(app="posting", scope="Group-Conversation.ReadWrite.All")
     crew = tenant.find_group("crew")
@@ -139,15 +157,20 @@ async def test_who_signs_in_to_post_consents_to_that_alone(desk: Desk) -> None:
         assert [mail["kind"] for mail in tenant.outbox] == ["group post"]
 
 
-def test_the_settings_name_the_app_and_the_scope_to_post_with() -> None:
+@pytest.mark.parametrize(("script", "name", "scope", "kind"), SIGN_INS)
+def test_the_settings_name_the_app_and_the_scope_to_give_back_with(
+    script: ModuleType, name: str, scope: str, kind: str
+) -> None:
     id = "44444444-4444-4444-4444-444444444444"
-    url = "https://kv.vault.azure.net/secrets/posting"
-    settings = settings_of(with_(M365_POSTING_CLIENT_ID=id, M365_POSTING_TOKEN_URL=url))
-    app = wiring_graph.poster_tokens(settings, Clock())._app
+    url = "https://kv.vault.azure.net/secrets/person"
+    values = {f"M365_{name.upper()}_CLIENT_ID": id, f"M365_{name.upper()}_TOKEN_URL": url}
+    settings = settings_of(with_(**values))
+    app = wiring_graph.person_tokens(settings, Clock(), name)._app  # type: ignore[arg-type]
     assert (app.client_id, app.tenant) == (id, settings.tenant_id)
-    assert app.scopes == (f"{settings.cloud.graph_url}/Group-Conversation.ReadWrite.All",)
-    assert not wiring._kinds(settings)["conversations"].keeps_only
-    assert wiring._kinds(settings_of(with_()))["conversations"].keeps_only
+    assert app.scopes == (f"{settings.cloud.graph_url}/{scope}",)
+    able = [one for one in ("conversations", "onenote") if not wiring._kinds(settings)[one].keeps_only]
+    assert able == [kind]
+    assert wiring._kinds(settings_of(with_()))[kind].keeps_only
 
 
 async def test_the_renewed_refresh_token_is_kept_once_a_day_at_most(desk: Desk) -> None:
