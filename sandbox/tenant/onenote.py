@@ -5,6 +5,7 @@ It takes a person's sign-in and no app's since 31 March 2025 (Graph docs: onenot
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from functools import partial
@@ -254,14 +255,26 @@ async def content(top: str, call: Call, owner: str, page: str) -> Answer:
         raise missing("page")
     if found[1].broken:
         raise Refusal(found[1].broken, "19999", "Something failed, the API cannot share any more information.")
-    return Answer(200, _html(_base(call), shelf, found[1]).encode(), {"Content-Type": "text/html"})
+    ids = call.query.get("includeIDs", "").lower() == "true"
+    return Answer(200, _html(_base(call), shelf, found[1], ids=ids).encode(), {"Content-Type": "text/html"})
 
 
-def _html(base: str, shelf: NoteShelf, page: NotePage) -> str:
+UPDATABLE = re.compile(r"<(p|img|object|div|ol|ul|table|li|h[1-6])\b")
+
+
+def element_id(page: NotePage, tag: str, n: int) -> str:
+    """The generated id of the page's n-th element; an update may change it (Graph docs: onenote-update-page)."""
+    return f"{tag}:{{{page.id[-36:]}}}{{{int(page.modified.timestamp()) % 1000}{n}}}"
+
+
+def _html(base: str, shelf: NoteShelf, page: NotePage, *, ids: bool = False) -> str:
     def address(found: re.Match[str]) -> str:
         return f"{base}/resources/{found[1]}/$value" if found[1] in shelf.resources else found[0]
 
+    count = itertools.count(1)
     body = re.sub(r"\{([\w!-]+)\}", address, page.body)
+    if ids:
+        body = UPDATABLE.sub(lambda tag: f'{tag[0]} id="{element_id(page, tag[1], next(count))}"', body)
     head = f'<title>{escape(page.title)}</title><meta name="created" content="{stamp(page.created)}" />'
     return f'<html lang="en-US"><head>{head}</head><body data-absolute-enabled="true">{body}</body></html>'
 

@@ -56,7 +56,7 @@ def _page(tenant: Tenant, owner: str, section: str, title: str) -> NotePage:
 
 def add_note(
     tenant: Tenant, owner: str, section: str, title: str, html: str = "<p>Note</p>", level: int = 0,
-    image: bool = False, file: str = "", text: str = "", broken: int = 0,
+    image: bool = False, images: int = 0, file: str = "", text: str = "", broken: int = 0,
 ) -> Json:  # fmt: skip
     """`section`: notebook, section groups and section, with slashes between. `file`: the name of an attached one, which
     holds `text`."""
@@ -65,6 +65,8 @@ def add_note(
         small, full = (_resource(shelf, "", "image/png", PIXEL + more) for more in (b"", b"full"))
         html += f'<img src="{{{small}}}" data-src-type="image/png" data-fullres-src="{{{full}}}" '
         html += 'data-fullres-src-type="image/png" alt="a dot" />'
+    for n in range(images):
+        html += f'<img src="{{{_resource(shelf, "", "image/png", PIXEL + bytes([n]))}}}" data-src-type="image/png" />'
     if file:
         type_ = "application/pdf" if file.endswith(".pdf") else "text/html"
         kept = _resource(shelf, file, type_, text.encode())

@@ -7,6 +7,7 @@ scripts, comments and ids are gone, boxes that mean nothing are taken apart, and
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -16,7 +17,17 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sandbox.tenant.calls import Answer, Call, Refusal, Routes
-from sandbox.tenant.onenote import WRITE, everywhere, missing, shelf_for, tell_binder, tell_page, tell_section
+from sandbox.tenant.onenote import (
+    UPDATABLE,
+    WRITE,
+    element_id,
+    everywhere,
+    missing,
+    shelf_for,
+    tell_binder,
+    tell_page,
+    tell_section,
+)
 from sandbox.tenant.onenote_state import Binder, NotePage, NoteShelf, Resource, Section
 
 if TYPE_CHECKING:
@@ -24,7 +35,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 routes = Routes()
-posted = partial(everywhere, method="POST", among=routes)
+posted, patched = (partial(everywhere, method=method, among=routes) for method in ("POST", "PATCH"))
 ILLEGAL = {"notebook": set("?*\\/:<>|'\""), "entity": set("?*\\/:<>|&#'\"%~")}  # 20115, 20153
 LONGEST = {"notebook": 128, "entity": 50}  # 20155
 MOST_PARTS = 6  # with the text; what is beyond is left out in silence (Graph docs: onenote-images-files)
@@ -67,42 +78,22 @@ def _binder(shelf: NoteShelf, id: str, *, notebook: bool) -> Binder:
     return found
 
 
-def _group(top: str, call: Call, owner: str, id: str, *, notebook: bool) -> Answer:
-    shelf, now = shelf_for(top, call, owner, WRITE), call.tenant.clock()
-    above = _binder(shelf, id, notebook=notebook)
-    made = Binder(f"1-g{shelf.ids.guid()}", _name(call, "entity", above.groups), now, now)
-    above.groups.append(made)
-    call.tenant.touch()
-    return Answer(201, tell_binder(call, made))
-
-
-def _section(top: str, call: Call, owner: str, id: str, *, notebook: bool) -> Answer:
-    shelf, now = shelf_for(top, call, owner, WRITE), call.tenant.clock()
-    above = _binder(shelf, id, notebook=notebook)
-    made = Section(f"1-s{shelf.ids.guid()}", _name(call, "entity", above.sections), now, now)
-    above.sections.append(made)
-    call.tenant.touch()
-    return Answer(201, tell_section(call, made))
-
-
 @posted("/notebooks/{id}/sectionGroups")
-async def group_in_notebook(top: str, call: Call, owner: str, id: str) -> Answer:
-    return _group(top, call, owner, id, notebook=True)
-
-
 @posted("/sectionGroups/{id}/sectionGroups")
-async def group_in_group(top: str, call: Call, owner: str, id: str) -> Answer:
-    return _group(top, call, owner, id, notebook=False)
-
-
 @posted("/notebooks/{id}/sections")
-async def section_in_notebook(top: str, call: Call, owner: str, id: str) -> Answer:
-    return _section(top, call, owner, id, notebook=True)
-
-
 @posted("/sectionGroups/{id}/sections")
-async def section_in_group(top: str, call: Call, owner: str, id: str) -> Answer:
-    return _section(top, call, owner, id, notebook=False)
+async def add_below(top: str, call: Call, owner: str, id: str) -> Answer:
+    shelf, now = shelf_for(top, call, owner, WRITE), call.tenant.clock()
+    above = _binder(shelf, id, notebook=call.segments[3] == "notebooks")
+    if call.segments[-1] == "sections":
+        section = Section(f"1-s{shelf.ids.guid()}", _name(call, "entity", above.sections), now, now)
+        above.sections.append(section)
+        call.tenant.touch()
+        return Answer(201, tell_section(call, section))
+    group = Binder(f"1-g{shelf.ids.guid()}", _name(call, "entity", above.groups), now, now)
+    above.groups.append(group)
+    call.tenant.touch()
+    return Answer(201, tell_binder(call, group))
 
 
 # --- pages
@@ -118,7 +109,7 @@ async def add_page(top: str, call: Call, owner: str, section: str) -> Answer:
         raise Refusal(403, "10004", "The section is protected by a password.")
     if found.full:
         raise Refusal(507, "30102", "Exceeded the maximum number of pages allowed per section.")
-    text, parts = _read(call)
+    text, parts = _read(call, "Presentation", ("text/html", "application/xhtml+xml"))
     now, options = call.tenant.clock(), call.tenant.options
     title, created, body = _taken(shelf, text, parts, now)
     late = dt.timedelta(seconds=options.note_shows_s)
@@ -129,27 +120,54 @@ async def add_page(top: str, call: Call, owner: str, section: str) -> Answer:
     return Answer(201, tell_page(call, found, made))
 
 
-def _read(call: Call) -> tuple[bytes, dict[str, tuple[str, bytes]]]:
-    """The text, and the parts beside it."""
+@patched("/pages/{page}/content")
+async def update_page(top: str, call: Call, owner: str, page: str) -> Answer:
+    """Only what replaces an element by its generated id is played here."""
+    shelf = shelf_for(top, call, owner, WRITE - {"Notes.Create"})
+    found = shelf.page(page)
+    if found is None:
+        raise missing("page")
+    text, parts = _read(call, "Commands", ("application/json",))
+    shower, there = _Shower(shelf, parts), found[1]
+    body = there.body
+    for act in json.loads(text):
+        if not isinstance(act, dict) or set(act) - {"target", "action", "position", "content"}:
+            raise Refusal(400, "20109", "The payload in the PATCH request is not constructed correctly.")
+        if act.get("action") != "replace":
+            raise Refusal(400, "20122", "Your request specifies an unsupported PATCH action.")
+        numbered = {element_id(there, tag[1], n): tag for n, tag in enumerate(UPDATABLE.finditer(there.body), 1)}
+        if (tag := numbered.get(act["target"])) is None:
+            raise Refusal(400, "20120", "Your request specifies a PATCH target that can't be located.")
+        old = there.body[tag.start() :].partition(f"</{tag[1]}>")[0] + f"</{tag[1]}>"
+        new = "".join(map(shower.shown, ET.fromstring(f"<x>{act['content']}</x>")))
+        body = body.replace(old, new, 1)
+    there.body, there.modified = body, call.tenant.clock()
+    call.tenant.touch()
+    return Answer(204)
+
+
+def _read(call: Call, first: str, sorts: tuple[str, ...]) -> tuple[bytes, dict[str, tuple[str, bytes]]]:
+    """The part of that name, which may also come alone, and the parts beside it."""
     type_ = call.headers.get("Content-Type", "")
     sort = type_.partition(";")[0].strip().lower()
     if call.body_size > MOST_BYTES:
         raise Refusal(413, "20016", "The length of the multipart message exceeds the limit of 75 MB.")
-    if not isinstance(call.body, bytes) or sort not in ("text/html", "application/xhtml+xml", "multipart/form-data"):
+    if not isinstance(call.body, bytes) or sort not in (*sorts, "multipart/form-data"):
         raise Refusal(400, "20131", "Your request contains an invalid value for Content-Type.")
     if sort != "multipart/form-data":
         return call.body, {}
     found = list(_parts(type_, call.body))
-    texts = [(kind, data) for name, kind, data in found if name == "Presentation"]
+    texts = [(kind, data) for name, kind, data in found if name == first]
     if len(texts) != 1:
-        raise Refusal(400, "20002" if texts else "20001", "Exactly one Presentation part is required.")
-    if texts[0][0] not in ("text/html", "application/xhtml+xml"):
-        raise Refusal(400, "20003", "The content type of the Presentation part can be only HTML.")
+        code = "20124" if first == "Commands" else "20002" if texts else "20001"
+        raise Refusal(400, code, f"Exactly one {first} part is required.")
+    if texts[0][0] not in sorts:
+        raise Refusal(400, "20003", f"The content type of the {first} part is another one.")
     if len({name for name, _, _ in found}) < len(found):
         raise Refusal(400, "20009", "The request contains parts with duplicate names.")
     if any(len(data) > MOST_BYTES_OF_A_PART for _, _, data in found):
         raise Refusal(413, "20014", "The length of a part exceeds the maximum size of 25 MB.")
-    return texts[0][1], {name: (kind, data) for name, kind, data in found[:MOST_PARTS] if name != "Presentation"}
+    return texts[0][1], {name: (kind, data) for name, kind, data in found[:MOST_PARTS] if name != first}
 
 
 def _parts(type_: str, body: bytes) -> Iterator[tuple[str, str, bytes]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 
 from shared.kinds.onenote_pages import resource_id
@@ -37,16 +37,41 @@ class Tag:
         return f"<{self.name}{told}{' />' if self.alone else '>'}"
 
 
-def as_input(html: bytes, *, title: str, created: str, mark: str, parts: Mapping[str, str]) -> bytes:
-    """The page with this title, created then. `parts`: the name of the part that brings a resource, by its id; others
-    are left out, and that is seen on the page. `mark`: what `bears` finds."""
-    reader = _Reader(parts)
-    reader.feed(html.decode("utf-8", "replace"))
-    reader.close()
+def as_input(
+    html: bytes, *, title: str, created: str, mark: str, parts: Mapping[str, str],
+    later: Mapping[str, str] | None = None,
+) -> bytes:  # fmt: skip
+    """The page with this title, created then. `parts`: the name of the part that brings a resource, by its id; `later`:
+    of one that another request brings, whose place is kept; others are left out, and that is seen on the page. `mark`:
+    what `bears` finds."""
+    reader = _read(html, parts, mark, later or {})
     body = "".join(map(str, _marked(reader, MARK + mark)))
     meta = f'<meta name="created" content="{_clean(created)}" />' if created else ""
     head = f"<head><title>{_clean(title)}</title>{meta}</head>"
     return f"<!DOCTYPE html><html>{head}{Tag('body', reader.body)}{body}</body></html>".encode()
+
+
+def shown_later(html: bytes, later: Mapping[str, str]) -> dict[str, str]:
+    """What comes into the places that were kept, by the names of the parts."""
+    return {part: str(tag) for part, tag in _read(html, {}, "", later).later_tags.items()}
+
+
+def places_kept(html: bytes, mark: str) -> dict[str, str]:
+    """The service's own ids of the places that are still to be filled, by the names of the parts."""
+    found: dict[str, str] = {}
+    for tag in re.findall(r"<p\b[^>]*>", html.decode("utf-8", "replace")):
+        part = re.search(rf'data-id="{MARK}{re.escape(mark)}-([^"]*)"', tag)
+        id_ = re.search(r'\bid="(p:[^"]*)"', tag)
+        if part and id_:
+            found[part[1]] = unescape(id_[1])
+    return found
+
+
+def _read(html: bytes, parts: Mapping[str, str], mark: str, later: Mapping[str, str]) -> _Reader:
+    reader = _Reader(parts, mark, later)
+    reader.feed(html.decode("utf-8", "replace"))
+    reader.close()
+    return reader
 
 
 def bears(html: bytes, mark: str) -> bool:
@@ -66,6 +91,9 @@ def _marked(reader: _Reader, mark: str) -> list[Tag | str]:
 @dataclass
 class _Reader(HTMLParser):
     parts: Mapping[str, str]
+    mark: str
+    later: Mapping[str, str]
+    later_tags: dict[str, Tag] = field(default_factory=dict)
     out: list[Tag | str] = field(default_factory=list)
     body: dict[str, str] = field(default_factory=lambda: {"data-absolute-enabled": "true"})
     box: Tag | None = None  # the first at the top of the page
@@ -140,6 +168,9 @@ class _Reader(HTMLParser):
         if ids and (part := self.parts.get(ids[0])):
             return [Tag(tag, {**attrs, sources[-1]: f"name:{part}"}, alone=True)]
         name = told.get("data-attachment") or told.get("alt") or "image"
+        if ids and (part := self.later.get(ids[0])):
+            self.later_tags[part] = Tag(tag, {**attrs, sources[-1]: f"name:{part}"}, alone=True)
+            return [Tag("p", {"data-id": f"{MARK}{self.mark}-{part}"}), _clean(name, quote=False), "</p>"]
         source = told.get("src", "")
         if not ids and source.startswith(("https://", "http://")):
             return [Tag("a", {"href": source}), _clean(name, quote=False), "</a>"]

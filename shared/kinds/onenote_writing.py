@@ -7,33 +7,35 @@ page it stands for. Before a page is made, those of its title or time that were 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar
 
 from shared.errors import Misconfigured, Unreachable
-from shared.graph.steps import Refused, Reply, Steps, foretold, get, post, read, segment
+from shared.graph.steps import Refused, Reply, Step, Steps, foretold, get, post, read, segment
 from shared.kinds import onenote_places
 from shared.kinds.kind import Into, SignIn
 from shared.kinds.onenote import OneNote
-from shared.kinds.onenote_html import as_input, bears
+from shared.kinds.onenote_html import as_input, bears, places_kept, shown_later
 from shared.kinds.onenote_pages import CONTENT, LEFT_OUT, PER_PAGE, RESOURCES
 from shared.kinds.onenote_places import WRITE, everything, refused
 from shared.kinds.onenote_tree import top_of
 from shared.model import Json, Kept, Mode, Place, Restored
 
 MOST_PARTS = 5  # besides the text (Graph docs: onenote-images-files, 6 data parts)
+MOST_OF_A_PAGE = 150  # images (same page)
 MOST_BYTES, MOST_BYTES_OF_ONE = 60_000_000, 24_000_000  # about 70 and 25 MB (same page)
 A_DAY, LETTERS = timedelta(days=1), 50  # a time may be shown in another zone, a title be cleaned and cut
 SLACK = timedelta(hours=1)  # our clock and the service's need not agree
 INK = "handwriting and formulas, which the service leaves out of a page's text"
 LEVEL = "a page's level: the service makes every page one of the first level"
 ORDER = "the order of a section's pages"
-LARGE = "images and files beyond 24 MB, or 60 MB of a page together"
-MANY = "images and files of a page beyond the first five, which one request can't bring"
+LARGE = "images and files beyond 24 MB"
+MANY = "images and files of a page beyond 150, or that a page did not take after the first five"
 UNKEPT = "images and files that could not be read when the page was kept"
 BESIDE = "what is there is never replaced: a kept page comes beside the one that was changed since"
 ANEW = "how exactly a page is laid out: the service makes its text anew, with other ids, places and addresses"
@@ -96,16 +98,20 @@ class WrittenOneNote(OneNote):
                 raise Unreachable("a page of the target is listed, and can't be read yet")
             if not there.ok:
                 raise Refused(there)
-            if bears(there.body, ours.partition(".")[2] if mode == "skip" else ours):
-                done = Restored("completed", candidate, losses)
-                return Restored("skipped", candidate, note="the page is there") if mode == "skip" else done
+            if bears(there.body, ours):
+                losses += yield from _completed(kept, into, candidate, brought, ours)
+                return Restored("completed", candidate, losses)
+            if mode == "skip" and bears(there.body, ours.partition(".")[2]):
+                return Restored("skipped", candidate, note="the page is there")
         yield foretold(losses)
         reply = yield from _made(kept, into, brought, ours)
         if reply.ok and (reply.status != 201 or not reply.body):  # seen without anything made (msgraph-sdk-php #477)
             raise Unreachable(f"OneNote answered {reply.status} to a new page, which does not tell whether it is there")
         if not reply.ok:
             return Restored("failed", losses=losses, note=_why(reply))
-        return Restored("created", str(reply.json["id"]), losses)
+        made = str(reply.json["id"])
+        losses += yield from _completed(kept, into, made, brought, ours, new=True)
+        return Restored("created", made, losses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +121,25 @@ class Brought:
     id: str
     part: str
     type: str
+    size: int
 
 
 def _brought(kept: Kept) -> tuple[tuple[Brought, ...], tuple[str, ...]]:
-    """What a request brings besides the text, and what is lost of the page."""
+    """What requests bring besides the text, and what is lost of the page."""
     losses = [INK] if any(LEFT_OUT in note for note in kept.version.notes) else []
     if kept.record.get("level"):
         losses.append(LEVEL)
-    left, chosen = MOST_BYTES, list[Brought]()
+    chosen = list[Brought]()
     for entry in kept.record.get(RESOURCES) or ():
         part = kept.parts.get(str(entry.get("o365:Part")))
         if part is None:
             losses.append(UNKEPT)
-        elif part.size > min(left, MOST_BYTES_OF_ONE):
+        elif part.size > MOST_BYTES_OF_ONE:
             losses.append(LARGE)
-        elif len(chosen) == MOST_PARTS:
+        elif len(chosen) == MOST_OF_A_PAGE:
             losses.append(MANY)
         else:
-            left -= part.size
-            chosen.append(Brought(str(entry["id"]), str(entry["o365:Part"]), _type(entry)))
+            chosen.append(Brought(str(entry["id"]), str(entry["o365:Part"]), _type(entry), part.size))
     return tuple(chosen), tuple(dict.fromkeys(losses))
 
 
@@ -184,17 +190,62 @@ def _moment(text: object) -> datetime | None:
 # --- a page as it is written
 
 
-def _made(kept: Kept, into: Into, brought: Iterable[Brought], mark: str) -> Steps[Reply]:
+def _made(kept: Kept, into: Into, brought: Sequence[Brought], mark: str) -> Steps[Reply]:
+    """With as much as the first request brings; the places of the rest are kept."""
     html = (yield read(kept.parts[CONTENT])).body
-    files: list[tuple[Brought, bytes]] = []
-    for one in brought:
-        files.append((one, (yield read(kept.parts[one.part])).body))
+    now = _at_once(brought)
     title, created = str(kept.record.get("title") or ""), str(kept.record.get("createdDateTime") or "")
-    parts = {one.id: one.part for one, _ in files}
-    text = as_input(html, title=title, created=created, mark=mark, parts=parts)
-    type_, body = multipart([("Presentation", "text/html; charset=utf-8", text)]
-                            + [(one.part, one.type, data) for one, data in files])  # fmt: skip
+    parts, later = ({one.id: one.part for one in some} for some in (now, brought[len(now) :]))
+    text = as_input(html, title=title, created=created, mark=mark, parts=parts, later=later)
+    type_, body = yield from _together(kept, ("Presentation", "text/html; charset=utf-8", text), now)
     return (yield post(f"{into.path}/pages", body, headers={"Content-Type": type_}))
+
+
+def _completed(
+    kept: Kept, into: Into, page: str, brought: Sequence[Brought], mark: str, *, new: bool = False
+) -> Steps[tuple[str, ...]]:
+    """Fill the places that were kept, and say what is lost. A place that was filled is none any more, so that what an
+    earlier attempt did is not done again; a `new` page has all of them."""
+    later = brought[len(_at_once(brought)) :]
+    path, lost = f"{top_of(into.owner)}/pages/{segment(page)}/content", tuple[str, ...]()
+    for _ in range(2 * len(later) + 1 if later else 0):
+        there = yield get(f"{path}?includeIDs=true", batchable=False)
+        if not there.found:
+            raise Unreachable("a page that was just made can't be read yet")
+        places = places_kept(there.body, mark) if there.ok else {}
+        if not there.ok or (new and len(places) < len(later)):
+            lost = (MANY,)
+        new, later = False, [one for one in later if one.part in places]
+        if not (now := _at_once(later)):
+            return lost
+        tags = shown_later((yield read(kept.parts[CONTENT])).body, {one.id: one.part for one in now})
+        acts = [{"target": places[one.part], "action": "replace", "content": tags[one.part]} for one in now]
+        type_, body = yield from _together(kept, ("Commands", "application/json", json.dumps(acts).encode()), now)
+        reply = yield Step("PATCH", path, {"Content-Type": type_}, body)
+        if not reply.ok and not reply.says("20120", "20149"):  # the target is gone: an answer was lost on its way
+            break
+        later = [one for one in later if not (reply.ok and one in now)]
+        if not later:
+            break
+    return (MANY,) if later else lost
+
+
+def _at_once(brought: Sequence[Brought]) -> list[Brought]:
+    """As many as one request takes."""
+    chosen, left = list[Brought](), MOST_BYTES
+    for one in brought[:MOST_PARTS]:
+        left -= one.size
+        if left < 0:
+            break
+        chosen.append(one)
+    return chosen
+
+
+def _together(kept: Kept, first: tuple[str, str, bytes], brought: Iterable[Brought]) -> Steps[tuple[str, bytes]]:
+    parts = [first]
+    for one in brought:
+        parts.append((one.part, one.type, (yield read(kept.parts[one.part])).body))
+    return multipart(parts)
 
 
 def multipart(parts: Iterable[tuple[str, str, bytes]]) -> tuple[str, bytes]:

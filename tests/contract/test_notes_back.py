@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from sandbox.tenant.onenote_state import NotePage, NoteShelf, shelf_of
-from shared.kinds.onenote_writing import BESIDE
+from shared.kinds.onenote_writing import BESIDE, LEVEL
 from shared.model import Owner, Place
 from tests.contract.kinds_stage import Stage, staged
 
@@ -53,6 +53,20 @@ async def test_a_page_comes_with_what_it_shows_and_once_more_without_another_box
         assert stage.worlds.tenant.outbox == []
 
 
+async def test_an_album_comes_whole_though_one_request_brings_five_pictures() -> None:
+    async with staged(PLAY) as stage:
+        owner, other = stage.owner("adele"), stage.newcomer("bo")
+        await stage.back_up(owner)
+        stage.forget()
+        row = await stage.give_back(owner, Place(other, "original"))
+        assert row.losses.keys() <= {LEVEL}
+        assert stage.asked("restore")["PATCH /users/{id}/onenote/pages/{id}/content"] == 1
+        plans = (pages(stage, one)["Work/Plans"] for one in (owner, other))
+        [first], [second] = ([page for page in some if page.title == "Album"] for some in plans)
+        assert bytes_of(stage, owner, first) == bytes_of(stage, other, second)[1::2]  # of each the original
+        assert "-resource-" not in second.body
+
+
 async def test_what_was_changed_since_stays_and_the_kept_page_comes_beside_it() -> None:
     async with staged(PLAY) as stage:
         owner = stage.owner("adele")
@@ -62,10 +76,10 @@ async def test_what_was_changed_since_stays_and_the_kept_page_comes_beside_it() 
         stage.happen({"do": "edit_note", **page, "html": "new"})
         before = {page.id: page.body for page in pages(stage, owner)["Work/Plans"]}
         row = await stage.give_back(owner, Place(owner, "original"), mode="replace")
-        assert row.counts == {"created": 1, "skipped": 2}
+        assert row.counts == {"created": 1, "skipped": 3}
         assert row.losses[BESIDE] == 1
         after = {page.id: page.body for page in pages(stage, owner)["Work/Plans"]}
-        assert len(after) == 3
+        assert len(after) == 4
         assert before.items() <= after.items()
 
 
@@ -78,7 +92,7 @@ async def test_a_page_without_an_answer_that_shows_late_is_made_once() -> None:
         row = await stage.give_back(owner, Place(other))
         assert row.state == "done", row.problems
         assert {path: len(some) for path, some in pages(stage, other).items()} == {
-            "Restored/Work/Plans": 2, "Restored/Work/Archive/2025/Old": 1,
+            "Restored/Work/Plans": 3, "Restored/Work/Archive/2025/Old": 1,
         }  # fmt: skip
 
 
@@ -90,8 +104,8 @@ async def test_pages_of_a_person_can_go_to_a_site() -> None:
         there = Owner(owner.tenant, "site", site.id, site.name)
         await stage.back_up(owner)
         row = await stage.give_back(owner, Place(there, "From Adele"))
-        assert (row.state, row.counts) == ("done", {"created": 3})
-        assert len(pages(stage, there)["From Adele/Work/Plans"]) == 2
+        assert (row.state, row.counts) == ("done", {"created": 4})
+        assert len(pages(stage, there)["From Adele/Work/Plans"]) == 3
 
 
 async def test_a_full_section_fails_its_pages_and_no_others() -> None:
@@ -103,7 +117,7 @@ async def test_a_full_section_fails_its_pages_and_no_others() -> None:
                        for s in book.all_sections() if s.name == "Plans")  # fmt: skip
         section.full = True
         row = await stage.give_back(owner, Place(owner))
-        assert (row.state, row.counts) == ("partial", {"failed": 2, "created": 1})
+        assert (row.state, row.counts) == ("partial", {"failed": 3, "created": 1})
         notes = {outcome.outcome.note for outcome in await stage.outcomes(row.restore) if outcome.outcome.note}
         assert len(notes) == 1 and "takes no more pages" in notes.pop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -138,8 +139,61 @@ def test_what_one_request_can_t_bring_is_told_before_and_seen_on_the_page() -> N
     html = sent(asked)["Presentation"][1].decode()
     assert ("no 1 (not given back)" in html, "no 7 (not given back)" in html) == (True, True)
     assert html.count("name:resource-") == 5
-    more = plan(*entries[:6], **{f"resource-{n}": 9 for n in range(1, 7)})
-    assert WrittenOneNote().foresees(more) == (MANY,)
+    many = [file(n) for n in range(1, 153)]
+    assert WrittenOneNote().foresees(plan(*many, **{f"resource-{n}": 9 for n in range(1, 153)})) == (MANY,)
+
+
+ALBUM = "".join(f'<img src="{ROOT}/r{n}/$value" alt="no {n}" />' for n in range(1, 8))
+
+
+def album() -> Kept:
+    return plan(*[file(n) for n in range(1, 8)], **{f"resource-{n}": 9 for n in range(1, 8)})
+
+
+def places(asked: list[Step], *parts: int) -> Reply:
+    """The page as it shows after it was made, with the places of these parts."""
+    html = sent(asked)["Presentation"][1].decode()
+    shown = re.findall(r'<p data-id="[^"]*-resource-(\d+)">[^<]*</p>', html)
+    for n in {*map(int, shown)} - {*parts}:
+        html = re.sub(rf'<p data-id="[^"]*-resource-{n}">[^<]*</p>', "<img />", html)
+    return Reply(200, re.sub(r"<p data", r'<p id="p:{1}{2}" data', html).encode())
+
+
+def test_files_beyond_the_first_request_come_into_the_places_kept_for_them() -> None:
+    html, five = text(ALBUM), [Reply(200, b"x")] * 5
+    _, asked = play_until_made(album(), html, five)
+    done, more = restored(album(), NONE, SAID, html, *five, MADE, places(asked, 6, 7), html, *five[:2], Reply(204))
+    assert done == Restored("created", "new")
+    last = more[-1]
+    assert (last.method, last.path) == ("PATCH", f"{TOP}/pages/new/content")
+    assert isinstance(last.body, bytes)
+    assert last.body.count(b'"action": "replace"') == 2
+    assert b'<img src=\\"name:resource-7\\" alt=\\"no 7\\" />' in last.body
+    there = ok({"value": [page("q1")]})
+    half, again = restored(album(), there, places(asked, 7), places(asked, 7), html, five[0], Reply(204))
+    assert (half.outcome, half.losses) == ("completed", ())
+    assert [step.method for step in again if not step.reads] == ["PATCH"]
+    assert restored(album(), there, places(asked), places(asked))[0].losses == ()
+
+
+def play_until_made(kept: Kept, html: Reply, five: list[Reply]) -> tuple[Restored, list[Step]]:
+    """Up to a page in which no place is kept."""
+    done, asked = restored(kept, NONE, SAID, html, *five, MADE, text("<p>x</p>"))
+    assert done == Restored("created", "new", (MANY,))
+    return done, asked
+
+
+@pytest.mark.parametrize(("answers", "losses"), [
+    ([error(400, "20123")], (MANY,)), ([error(404, "20120"), None], ()),
+])  # fmt: skip
+def test_a_place_that_is_not_taken_is_told_and_one_that_was_is_filled(
+    answers: list[Reply | None], losses: tuple[str, ...]
+) -> None:
+    html, five = text(ALBUM), [Reply(200, b"x")] * 5
+    _, asked = play_until_made(album(), html, five)
+    replies = [one or places(asked) for one in answers]  # the places are gone: an answer was lost on its way
+    done, _ = restored(album(), NONE, SAID, html, *five, MADE, places(asked, 6, 7), html, *five[:2], *replies)
+    assert done == Restored("created", "new", losses)
 
 
 @pytest.mark.parametrize(("reply", "says"), [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -224,3 +226,35 @@ async def test_who_may_read_may_not_edit() -> None:
         editing(visitor, "bernd", "Notes.Read.All")
         assert (await visitor.ask("POST", path, app="notes", json=body)).code == "40004"
         assert (await visitor.ask("POST", path, json=body)).code == "40001"
+
+
+async def test_an_element_is_replaced_by_its_generated_id_which_changes_then() -> None:
+    async with visiting() as visitor:
+        editing(visitor)
+        page = (await add(visitor, '<p data-id="there">a</p><p>b</p>')).body
+        path = f"{top(visitor)}/pages/{page['id']}/content"
+        assert ' id="p:' not in await shown(visitor, page)
+
+        async def id_of() -> str:
+            html = (await visitor.ask("GET", f"{path}?includeIDs=true", app="notes")).body.decode()
+            found = re.search(r'<p id="(p:[^"]*)" data-id="there"', html)
+            return found[1] if found else ""
+
+        async def replace(target: str, content: str = '<img src="name:dot" />', action: str = "replace") -> Any:
+            act = json.dumps([{"target": target, "action": action, "content": content}]).encode()
+            type_, data = multipart([("Commands", "application/json", act), ("dot", "image/png", b"PNG")])
+            return await visitor.ask("PATCH", path, app="notes", data=data, headers={"Content-Type": type_})
+
+        target = await id_of()
+        assert (await replace("#there")).code == "20120"
+        assert (await replace(target, action="jump")).code == "20122"
+        editing(visitor, scopes="Notes.Create Notes.Read")
+        assert (await replace(target)).code == "40004"
+        editing(visitor)
+        assert (await replace(target)).status == 204
+        html = await shown(visitor, page)
+        assert ("<p>b</p>" in html, "there" in html, html.count("<img")) == (True, False, 1)
+        assert (await replace(target)).code == "20120"
+        type_, data = multipart([("dot", "image/png", b"PNG")])
+        bare = await visitor.ask("PATCH", path, app="notes", data=data, headers={"Content-Type": type_})
+        assert bare.code == "20124"
