@@ -24,7 +24,8 @@ from shared.checkup.nouns import Checkup
 from shared.errors import Misconfigured, Verdict
 from shared.flows import doctor
 from shared.kinds import KINDS
-from shared.settings import Settings, in_cloud
+from shared.setting_nouns import Settings
+from shared.settings import in_cloud
 from shared.tenants import read_all
 
 Tell = Callable[[str], None]

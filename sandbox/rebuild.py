@@ -31,7 +31,8 @@ from shared.errors import TryLater, Verdict
 from shared.flows.rebuild import Rebuilt, rebuild
 from shared.graph import budget
 from shared.kinds import KINDS
-from shared.settings import Settings, read
+from shared.setting_nouns import Settings
+from shared.settings import read
 from shared.wiring_storage import Credentials
 from shared.work.tickets import QUEUES
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 from shared.errors import Misconfigured
 from shared.knobs import BY_NAME
 from shared.readings import tenants as read_entries
-from shared.settings import Settings, read
+from shared.setting_nouns import Settings
+from shared.settings import read
 
 NAME = "HOLDFAST_TENANTS"
 # What an entry may say. The rest is one for the whole process: storage accounts, schedule, sizes, role.

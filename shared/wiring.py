@@ -29,12 +29,9 @@ from shared.kinds.lossless import EXPORTED_TOGETHER, lossless
 from shared.kinds.signed_writes import written_by
 from shared.model import Owner, People
 from shared.ports import Clock, Rows
-from shared.settings import Policy as SettingsPolicy
-from shared.settings import (
-    Settings,
-    environment,
-    in_cloud,
-)
+from shared.setting_nouns import Policy as SettingsPolicy
+from shared.setting_nouns import Settings
+from shared.settings import environment, in_cloud
 from shared.tenants import read_all
 from shared.vault.second import WithCopy
 from shared.vault.vault import Vault

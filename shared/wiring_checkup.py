@@ -11,7 +11,8 @@ from shared.checkup.instruments import AzureInstruments, Token
 from shared.checkup.nouns import App, Registered, Setup
 from shared.graph.sign_in import PersonTokens
 from shared.ports import Clock
-from shared.settings import ByConnectionString, ByFederation, ByIdentity, Registration, Settings, Storage
+from shared.readings import ByConnectionString, ByIdentity, Storage
+from shared.setting_nouns import ByFederation, Registration, Settings
 from shared.storage import Wire
 from shared.vault.address import VAULT
 from shared.wiring_graph import Person, app_registration, person_tokens, where

@@ -15,7 +15,7 @@ from shared.flows.house import Identity
 from shared.kinds.onenote import OneNote
 from shared.permissions import signed_writes
 from shared.ports import Clock, Graph, Rows
-from shared.settings import (
+from shared.setting_nouns import (
     ByCertificate,
     ByClientSecret,
     ByFederation,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Misconfigured
 from shared.ports import Blobs, Parcels, Queue, Reaper, Rows, Warmer
-from shared.settings import ByConnectionString, ByIdentity, Settings, Storage
+from shared.readings import ByConnectionString, ByIdentity, Storage
+from shared.setting_nouns import Settings
 
 if TYPE_CHECKING:  # heavy: imported where they are made
     from azure.core.credentials_async import AsyncTokenCredential

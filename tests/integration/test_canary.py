@@ -30,7 +30,8 @@ from shared.api.tokens import ROLES
 from shared.errors import Verdict
 from shared.flows import audit_trail, doctor
 from shared.flows.house import House
-from shared.settings import Settings, read
+from shared.setting_nouns import Settings
+from shared.settings import read
 from shared.wiring_checkup import make_instruments
 from tests.canary import Left, forms
 from tests.rig import Queues, VirtualClock, drain

@@ -25,7 +25,8 @@ from sandbox.compare import Comparison, compare_contacts, compare_files, compare
 from sandbox.measure import Measure, Phase
 from sandbox.stack import Plan, Stack
 from shared.kinds import KINDS
-from shared.settings import Settings, read
+from shared.setting_nouns import Settings
+from shared.settings import read
 
 pytestmark = pytest.mark.xdist_group("journey")  # one stack, made once
 ROOT = Path(__file__).resolve().parents[2]

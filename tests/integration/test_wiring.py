@@ -24,7 +24,8 @@ from shared.errors import Misconfigured, Unreachable
 from shared.flows import backup, cost, lanes, plan
 from shared.graph.steps import get
 from shared.ports import Scope
-from shared.settings import Settings, read
+from shared.setting_nouns import Settings
+from shared.settings import read
 from shared.wiring import UtcClock
 
 AUDIENCE = "api://holdfast"

@@ -15,7 +15,9 @@ from shared.errors import Misconfigured
 from shared.flows.house import House, Policy
 from shared.kinds import KINDS
 from shared.knobs import BY_NAME
-from shared.settings import ByCertificate, ByClientSecret, Secret, read
+from shared.readings import Secret
+from shared.setting_nouns import ByCertificate, ByClientSecret
+from shared.settings import read
 from shared.wiring import _policy
 from shared.wiring_checkup import setup_of
 from tests.unit.test_settings import APP, with_

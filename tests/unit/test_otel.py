@@ -18,7 +18,8 @@ from shared.errors import Misconfigured, NotPermitted
 from shared.flows import plan
 from shared.flows.house import Policy
 from shared.otel import APART, COUNTED, NAMED, STATES, TRACED, Otel
-from shared.settings import INSIGHTS, Secret, read
+from shared.readings import Secret
+from shared.settings import INSIGHTS, read
 from shared.telemetry import EVENTS, doing, listen, tell
 from tests.rig import drain, process, worlds
 from tests.unit.test_settings import with_

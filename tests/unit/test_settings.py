@@ -13,20 +13,9 @@ from shared import wiring, wiring_graph
 from shared.errors import Misconfigured
 from shared.kinds import KINDS
 from shared.knobs import BY_NAME, KNOBS, PREFIXES
-from shared.readings import EMULATOR, ncrontab
-from shared.settings import (
-    ONLY_LOSSLESS,
-    ByCertificate,
-    ByClientSecret,
-    ByConnectionString,
-    ByFederation,
-    ByIdentity,
-    PersonSignIn,
-    Secret,
-    Settings,
-    read,
-    role,
-)
+from shared.readings import EMULATOR, ByConnectionString, ByIdentity, Secret, ncrontab
+from shared.setting_nouns import ByCertificate, ByClientSecret, ByFederation, PersonSignIn, Settings
+from shared.settings import ONLY_LOSSLESS, read, role
 
 ROOT = Path(__file__).parents[2]
 TENANT, APP = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"

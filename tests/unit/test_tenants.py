@@ -26,7 +26,8 @@ from shared.catalog.memory import MemoryRows
 from shared.catalog.nouns import LaneRow
 from shared.errors import Misconfigured, Unreachable
 from shared.model import Lane
-from shared.settings import ByClientSecret, ByFederation, Secret
+from shared.readings import Secret
+from shared.setting_nouns import ByClientSecret, ByFederation
 from shared.tenants import read_all
 from shared.vault.memory import MemoryBlobs
 from shared.vault.vault import Vault
