@@ -37,7 +37,7 @@ def run(tell: Tell) -> list[Chapter]:
     if program is None:
         chapter.skipped = "rclone is not installed (Debian: apt-get install rclone)"
         return [chapter]
-    seed = ("--seed", "demo", "--users", "1", "--mails", "1", "--files", "0", "--load-drive", f"{OWNER}={TREE}")
+    seed = ("--seed", "demo", "--users", "2", "--mails", "1", "--files", "0", "--load-drive", f"{OWNER}={TREE}")
     options = (*QUIET, "hosts_refuse_tokens=false")  # rclone sends its token to the upload and download hosts too
     with ground(*seed, "--limit", str(FILES), options=options) as there:
         graph = urlsplit(there.tenant["graph"]).port

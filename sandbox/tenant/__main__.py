@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ca-out", type=Path, help="where to write the certificate authority to trust")
     parser.add_argument("--cert-dir", type=Path, help="where to write the apps' certificates with their keys, as PEM")
     parser.add_argument("--seed", choices=("small", "demo", "awkward", "empty"), default="small")
-    parser.add_argument("--users", type=int, help="demo: so many users")
+    parser.add_argument("--users", type=int, help="demo: so many users, two or more")
     parser.add_argument("--mails", type=int, help="demo: so many messages each")
     parser.add_argument("--files", type=int, help="demo: so many files each")
     parser.add_argument("--load-drive", action="append", default=[], metavar="UPN=DIR")

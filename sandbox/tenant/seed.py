@@ -254,9 +254,13 @@ NAMES = (
     "Tala Haddad",
 )
 
+FEWEST = 2
+
 
 def _demo(tenant: Tenant, *, users: int = 12, mails: int = 60, files: int = 120) -> None:
-    """People with everyday data, and one of each awkward sort at the end."""
+    """People with everyday data, and one of each awkward sort at the end. Their team takes two of them."""
+    if users < FEWEST:
+        raise ValueError(f"users: at least {FEWEST}")
     for number in range(users):
         display_name = NAMES[number % len(NAMES)]
         first, last = display_name.split(" ")
