@@ -31,7 +31,7 @@ run: venv
 
 test: venv
 ifeq ($(strip $(ARGS)),)
-	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q -n auto --dist loadgroup
+	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q -n auto
 else
 	@TRAFFIC="$(TRAFFIC)" $(RUN) -m pytest -q $(ARGS)
 endif

@@ -16,7 +16,6 @@ import pytest
 from sandbox import stack
 from sandbox.stack import ROOT, Plan, Stack
 
-pytestmark = pytest.mark.xdist_group("command")  # one stack, made once
 ADELE, BERND = "adele@contoso.example", "bernd@contoso.example"
 
 

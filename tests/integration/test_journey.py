@@ -28,7 +28,6 @@ from shared.kinds import KINDS
 from shared.setting_nouns import Settings
 from shared.settings import read
 
-pytestmark = pytest.mark.xdist_group("journey")  # one stack, made once
 ROOT = Path(__file__).resolve().parents[2]
 ADELE, BERND, CHLOE = (f"{name}@contoso.example" for name in ("adele", "bernd", "chloe"))
 EVERYONE = [ADELE, BERND, CHLOE]
