@@ -27,6 +27,7 @@ from shared.kinds.files_refusals import check_listing
 from shared.model import Change, Cursor, Feed, Left, Listing, Seen
 
 PAGE_SIZES = (500, 100, 25)  # hints; smaller ones after a gateway's time-out, which huge drives answer to big pages
+NO_ENTRY = (401, 403, 423)  # these are about the whole drive
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ def _crawl(feed: Feed, course: Course, library: str, pace: Pace) -> Steps[Listin
 
 def _ahead(feed: Feed, course: Course, library: str) -> Steps[Listing]:
     reply = yield from _asked(course.ahead)
+    if not reply.ok and reply.status not in NO_ENTRY:  # the crawl comes to it, in its turn
+        return Listing((), replace(course, n=course.n + 1, ahead="", since="", items=0, bytes=0).cursor(), False)
     check_listing(reply, feed, course.ahead)
     listing = read_listing(reply, course.ahead, library)
     old = [change for change in listing.changes if _is_old(change, course.since)]
@@ -144,10 +147,11 @@ def _ahead(feed: Feed, course: Course, library: str) -> Steps[Listing]:
 
 def _look(feed: Feed, course: Course, library: str) -> Steps[Listing]:
     reply = yield from _asked(course.live)
-    if reply.status in (400, 404, 410):  # the crawl's own deltaLink covers what is not looked at
+    if not reply.ok and reply.status not in NO_ENTRY:  # the crawl's own deltaLink covers what is not looked at
         if course.ended:
             return Listing((), course.crawl, True)
-        return Listing((), replace(course, live="", looking=False, n=course.n + 1).cursor(), False)
+        live = course.live if reply.status >= 500 else ""  # a link that is refused is none any more
+        return Listing((), replace(course, n=course.n + 1, live=live, looking=False).cursor(), False)
     check_listing(reply, feed, course.live)
     listing = read_listing(reply, course.live, library)
     if course.ended and listing.last:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import CursorExpired
+from shared.errors import CursorExpired, NotPermitted
 from shared.flows.outlook import ends_about, outlook
 from shared.graph.steps import Reply
 from shared.kinds import files_course
@@ -97,6 +97,25 @@ def test_a_look_that_has_become_impossible_does_no_harm(status: int) -> None:
     assert course_of(listing) == Course(n=4, crawl="C3") and listing.changes == ()
     listing, _ = listed(at(n=3, crawl="D", live="L0", ended=True), *refused)
     assert (listing.last, listing.cursor) == (True, "D")
+
+
+def test_a_look_that_the_service_fails_on_keeps_no_crawl_from_its_end() -> None:
+    listing, _ = listed(at(n=3, crawl="C3", live="L0b", looking=True), error(500))
+    assert course_of(listing) == Course(n=4, crawl="C3", live="L0b")  # tried again later
+    listing, _ = listed(at(n=3, crawl="D", live="L0", ended=True), error(500))
+    assert (listing.last, listing.cursor) == (True, "D")
+
+
+@pytest.mark.parametrize("status", [404, 410, 500])
+def test_a_look_ahead_that_fails_is_given_up_and_the_crawl_goes_on(status: int) -> None:
+    listing, _ = listed(at(n=4, crawl="C2", live="L0", ahead="C4", since=NOW, items=7, bytes=9), error(status))
+    assert course_of(listing) == Course(n=5, crawl="C2", live="L0") and files_course.left(listing.cursor) is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 423])
+def test_a_drive_that_closes_during_its_crawl_is_a_state_of_it(status: int) -> None:
+    with pytest.raises(NotPermitted):
+        listed(at(n=3, crawl="C3", live="L0"), error(status, "accessDenied"))
 
 
 def test_of_a_drive_never_listed_folders_and_what_is_new_come_first_and_the_rest_is_counted() -> None:
