@@ -55,6 +55,9 @@ class Pieces(Protocol):
     async def read(self, offset: int, length: int) -> bytes: ...
 
 
+ARCHIVE = "archive"  # the tier whose bytes can't be read before they are brought back
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """A blob as a listing shows it. `modified` is the server's time, not ours; `tier`: "hot", "cool", "cold" or

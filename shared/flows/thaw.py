@@ -25,9 +25,9 @@ from shared.flows.house import House
 from shared.flows.keep import groups
 from shared.flows.select import Progress, read_progress
 from shared.flows.selected import Selected
-from shared.flows.tiers import ARCHIVE, Tiers
+from shared.flows.tiers import Tiers
 from shared.kinds.kind import Kind
-from shared.ports import Stamp, Warmer
+from shared.ports import ARCHIVE, Stamp, Warmer
 from shared.vault import address
 from shared.work import tickets
 from shared.work.tickets import CareTicket

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 
 from shared.flows.house import House
 from shared.model import Part, Version
-from shared.ports import Stamp
+from shared.ports import ARCHIVE, Stamp
 from shared.usage import read_of
 from shared.vault import address
 
 WARM = ("hot", "")
-ARCHIVE = "archive"
 
 
 @dataclass(slots=True)

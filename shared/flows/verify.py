@@ -22,9 +22,8 @@ from shared.flows.mend import mend
 from shared.flows.person import forgotten_owners
 from shared.flows.scene import Scene
 from shared.flows.slices import DAYS, Slice
-from shared.flows.tiers import ARCHIVE
 from shared.model import Feed, FeedState, Json, Owner, OwnerType
-from shared.ports import Stamp
+from shared.ports import ARCHIVE, Stamp
 from shared.vault import address
 from shared.vault.shelf import Shelf
 

@@ -6,9 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from shared.errors import Archived, PartMissing
-from shared.ports import Blobs, Stamp
-
-ARCHIVE = "archive"
+from shared.ports import ARCHIVE, Blobs, Stamp
 
 
 class WithCopy:
